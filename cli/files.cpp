@@ -1,0 +1,179 @@
+#include "cli/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace fota::cli {
+namespace {
+
+class Fd {
+  public:
+    explicit Fd(int fd, bool owned = true) : fd_(fd), owned_(owned) {}
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
+    ~Fd() {
+        if (owned_ && fd_ >= 0) close(fd_);
+    }
+    int get() const noexcept { return fd_; }
+    bool ok() const noexcept { return fd_ >= 0; }
+    /// Closes now, so that a late write error is seen.
+    bool finish() noexcept {
+        const int fd = std::exchange(fd_, -1);
+        return !owned_ || close(fd) == 0;
+    }
+
+  private:
+    int fd_;
+    bool owned_;
+};
+
+Failure unreadable(const std::string& path, const std::string& found) {
+    return fail(
+        Error(Errc::file_unreadable, fmt::format("expected a readable file {}, found {}", shown_path(path), found))
+            .with("file", path));
+}
+
+Failure unwritable(const std::string& path, const std::string& found) {
+    return fail(Error(Errc::file_unwritable, fmt::format("expected to write {}, found {}", shown_path(path), found))
+                    .with("file", path));
+}
+
+std::string reason(int error) {
+    return std::strerror(error);
+}
+
+Fd open_for_reading(const std::string& path) {
+    return path == "-" ? Fd(STDIN_FILENO, false) : Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+}
+
+Result<Bytes> read_all(int fd, const struct stat& status, const std::string& path, std::uint64_t limit) {
+    if (S_ISDIR(status.st_mode)) return unreadable(path, "a directory");
+    const auto too_long = [&] { return unreadable(path, fmt::format("more than {}", human_size(limit))); };
+    // One byte more than a regular file has, so that its end is seen without growing: a secret is then never copied
+    // about.
+    Bytes out(65536);
+    if (S_ISREG(status.st_mode)) {
+        if (static_cast<std::uint64_t>(status.st_size) > limit) return too_long();
+        out.resize(std::max<std::size_t>(out.size(), static_cast<std::size_t>(status.st_size) + 1));
+    }
+    std::size_t used = 0;
+    while (true) {
+        if (used == out.size()) out.resize(2 * used);
+        const auto got = read(fd, out.data() + used, out.size() - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return unreadable(path, reason(errno));
+        if (got == 0) break;
+        used += static_cast<std::size_t>(got);
+        if (used > limit) return too_long();
+    }
+    out.resize(used);
+    return out;
+}
+
+bool write_all(int fd, BytesView bytes) {
+    while (!bytes.empty()) {
+        const auto written = write(fd, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+/// A rename is on disk only once its directory is.
+void sync_directory(const std::filesystem::path& directory) {
+    const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.ok()) (void)fsync(fd.get());
+}
+
+}  // namespace
+
+std::string shown_path(const std::string& path) {
+    return path == "-" ? "stdin or stdout" : printable(path);
+}
+
+Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
+    const auto fd = open_for_reading(path);
+    struct stat status {};
+    if (!fd.ok() || fstat(fd.get(), &status) != 0) return unreadable(path, reason(errno));
+    return read_all(fd.get(), status, path, limit);
+}
+
+Result<Secret<Bytes>> read_secret_file(const std::string& path, std::uint64_t limit) {
+    const auto fd = open_for_reading(path);
+    struct stat status {};
+    if (!fd.ok() || fstat(fd.get(), &status) != 0) return unreadable(path, reason(errno));
+    if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+        return fail(Error(Errc::credentials_unusable,
+                          fmt::format("expected {} to be readable by its owner alone (mode 0600), found mode {:04o}",
+                                      shown_path(path), status.st_mode & 07777))
+                        .with("file", path));
+    TRY(auto bytes, read_all(fd.get(), status, path, limit));
+    return Secret<Bytes>(std::move(bytes));
+}
+
+Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing) {
+    if (path == "-") {
+        if (!write_all(STDOUT_FILENO, bytes)) return unwritable(path, reason(errno));
+        return {};
+    }
+    std::error_code ignored;
+    // Through a link to the file it names, so that the link stays one.
+    std::filesystem::path target(path);
+    if (std::filesystem::is_symlink(target, ignored)) {
+        auto real = std::filesystem::weakly_canonical(target, ignored);
+        if (!real.empty()) target = std::move(real);
+    }
+    struct stat status {};
+    if (stat(target.c_str(), &status) == 0) {
+        if (S_ISDIR(status.st_mode)) return unwritable(path, "a directory");
+        if (existing == Existing::refuse) return unwritable(path, "that it exists already");
+        if (!S_ISREG(status.st_mode)) {
+            Fd fd(open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+            if (!fd.ok() || !write_all(fd.get(), bytes) || !fd.finish()) return unwritable(path, reason(errno));
+            return {};
+        }
+    }
+
+    const auto directory = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+    std::random_device random;
+    const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
+    Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!fd.ok()) return unwritable(path, reason(errno));
+    bool written = write_all(fd.get(), bytes) && fsync(fd.get()) == 0;
+    int error = errno;
+    if (!fd.finish() && written) {
+        written = false;
+        error = errno;
+    }
+    if (written) {
+        if (existing == Existing::refuse) {
+            // link() fails when the name was taken meanwhile; rename() would replace it.
+            written = link(temporary.c_str(), target.c_str()) == 0;
+            error = errno;
+            (void)unlink(temporary.c_str());
+        } else {
+            written = rename(temporary.c_str(), target.c_str()) == 0;
+            error = errno;
+        }
+    }
+    if (!written) {
+        (void)unlink(temporary.c_str());
+        return unwritable(path, reason(error));
+    }
+    sync_directory(directory);
+    return {};
+}
+
+}  // namespace fota::cli

@@ -1,0 +1,126 @@
+#include "cli/program.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/text.hpp"
+
+namespace fota::cli {
+namespace {
+
+/// "did you mean": the nearest subcommand or option name for the first argument that could not be understood.
+std::string spelling_help(const CLI::App& app, const std::string& wrong) {
+    std::vector<std::string> names;
+    if (wrong.starts_with("-")) {
+        for (const auto* each = &app; each != nullptr; each = each->get_parent())  // global options stand on the root
+            for (const auto* option : each->get_options())
+                for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    } else {
+        for (const auto* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+            names.push_back(sub->get_name());
+    }
+    return nearest(wrong.substr(0, wrong.find('=')), names);
+}
+
+/// The deepest subcommand that was reached.
+const CLI::App& deepest(const CLI::App& app) {
+    const auto subs = app.get_subcommands();
+    return subs.empty() ? app : deepest(*subs.back());
+}
+
+std::string full_name(const CLI::App& app) {
+    return app.get_parent() == nullptr ? "fotactl" : full_name(*app.get_parent()) + " " + app.get_name();
+}
+
+Result<> open_log(const Globals& globals) {
+    try {
+        if (globals.log_file.empty()) {
+            spdlog::set_default_logger(spdlog::stderr_logger_st("fotactl"));
+            spdlog::set_level(globals.verbose && !globals.json ? spdlog::level::debug : spdlog::level::off);
+        } else {
+            spdlog::set_default_logger(spdlog::basic_logger_st("fotactl", globals.log_file));
+            spdlog::set_level(globals.verbose ? spdlog::level::debug : spdlog::level::info);
+            spdlog::flush_on(spdlog::level::info);
+        }
+    } catch (const spdlog::spdlog_ex&) {
+        return fail(Error(Errc::file_unwritable, "expected a writable log file, found " + printable(globals.log_file))
+                        .with("file", globals.log_file));
+    }
+    return {};
+}
+
+}  // namespace
+
+Program::Program() : app_("fotactl takes a firmware image to a proven update on an nRF9160", "fotactl") {
+    app_.set_version_flag("--version", "fotactl " FOTACTL_VERSION);
+    app_.require_subcommand(0, 1);
+    app_.fallthrough();
+    app_.add_flag("--json", globals.json, "one JSON object per line on stdout, the last one is the result");
+    app_.add_flag("-v,--verbose", globals.verbose, "say more on stderr");
+    app_.add_flag("-q,--quiet", globals.quiet, "say nothing on stderr but errors and warnings");
+    app_.add_flag("--no-color", globals.no_color, "no colours (NO_COLOR does the same)");
+    app_.add_option("--log-file", globals.log_file, "write a log to FILE")->type_name("FILE");
+    app_.add_option("--config", globals.config_file, "read this configuration instead of fotactl.toml")
+        ->type_name("FILE");
+    add_key(app_, *this);
+    add_image(app_, *this);
+    add_layout(app_, *this);
+    add_push(app_, *this);
+    add_sim(app_, *this);
+    add_config(app_, *this);
+}
+
+int Program::main(int argc, const char* const* argv) {
+    // A reader that goes away (`| head`) must not kill an update in mid-transfer.
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        out.line(deepest(app_).help());
+        return 0;
+    } catch (const CLI::CallForAllHelp&) {
+        out.line(app_.help("", CLI::AppFormatMode::All));
+        return 0;
+    } catch (const CLI::CallForVersion& version) {
+        out.line(version.what());
+        return 0;
+    } catch (const CLI::ParseError& problem) {
+        // Flags after the offending word were not seen by CLI11; --json must shape even this error.
+        globals.json =
+            globals.json || std::any_of(argv + 1, argv + argc, [](std::string_view a) { return a == "--json"; });
+        const auto& where = deepest(app_);
+        std::string message = printable(problem.what(), 400);
+        std::string hint = fmt::format("{} --help", full_name(where));
+        if (const auto extras = app_.remaining(true); !extras.empty()) {
+            const bool option = extras.front().starts_with("-");
+            message = fmt::format("unknown {} {} for {}", option ? "option" : "word", printable(extras.front(), 80),
+                                  full_name(where));
+            if (const auto near = spelling_help(where, extras.front()); !near.empty())
+                hint = fmt::format("did you mean {}?", near);
+        }
+        return out.fail(Error(Errc::usage, message).with("hint", hint));
+    }
+    if (auto loaded = config.load(globals.config_file); !loaded) return out.fail(loaded.error());
+    if (auto opened = open_log(globals); !opened) return out.fail(opened.error());
+    if (!selected_) {
+        const auto& where = deepest(app_);
+        if (&where == &app_ && argc <= 1) {
+            out.line(app_.help());
+            return 0;
+        }
+        return out.fail(Error(Errc::usage, fmt::format("expected a command after {}", full_name(where)))
+                            .with("hint", full_name(where) + " --help"));
+    }
+    try {
+        return selected_();
+    } catch (const std::exception& bug) {
+        return out.fail(Error(Errc::internal, bug.what()));
+    }
+}
+
+}  // namespace fota::cli

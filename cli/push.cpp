@@ -1,0 +1,267 @@
+// fotactl push: check, serve, send, prove, report.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "adapters/disk_file_tree.hpp"
+#include "adapters/net_address.hpp"
+#include "base/text.hpp"
+#include "cli/files.hpp"
+#include "cli/key_files.hpp"
+#include "cli/program.hpp"
+#include "cli/push_session.hpp"
+#include "image/limit.hpp"
+#include "layout/check.hpp"
+#include "server/estimate.hpp"
+#include "update/preflight.hpp"
+
+namespace fota::cli {
+namespace {
+
+struct Options {
+    std::string image;
+    std::vector<std::string> endpoints;
+    std::string endpoints_file;
+    std::string listen;
+    std::string credentials;
+    std::vector<std::string> psk;
+    bool insecure_plain = false;
+    std::string key;
+    std::string layout;
+    std::uint32_t block_size = 512;
+    std::string profile;
+    std::string wait;
+    std::string stall = "5m";
+    std::string soak = "0s";
+    std::string expect_version;
+    std::string downgrade_reason;
+    std::string state_dir;
+    bool dry_run = false;
+};
+
+void bind(CLI::App& app, Options& o) {
+    app.add_option("IMAGE", o.image, "the signed image to install")->required();
+    app.add_option("--endpoint", o.endpoints, "the device's endpoint name; may be given several times")
+        ->type_name("EP");
+    app.add_option("--endpoints-file", o.endpoints_file, "endpoint names, one a line")->type_name("F");
+    app.add_option("--listen", o.listen, "ADDRESS:PORT to serve on; port 0 takes a free one (5684, all interfaces)");
+    app.add_option("--credentials", o.credentials, "JSON file of endpoints, identities and keys, mode 0600")
+        ->type_name("F");
+    app.add_option("--psk", o.psk, "one device's key: EP=IDENTITY:@KEYFILE (hex text, mode 0600)");
+    app.add_flag("--insecure-plain", o.insecure_plain,
+                 "serve CoAP in clear, on 127.0.0.1:5683 unless --listen is given");
+    app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
+    app.add_option("--layout", o.layout, "build or source directory the image must fit")->type_name("PATH");
+    app.add_option("--block-size", o.block_size, "bytes per block, 16 to 1024");
+    app.add_option("--profile", o.profile, "what to expect of the link: lte-m, nb-iot or lan");
+    app.add_option("--wait", o.wait, "how long to wait for the device to register")->type_name("D");
+    app.add_option("--stall", o.stall, "give up after this long without progress")->type_name("D");
+    app.add_option("--soak", o.soak, "watch for a revert for this long after the proof")->type_name("D");
+    app.add_option("--expect-version", o.expect_version, "what the device reports when the update runs")
+        ->type_name("S");
+    app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version; the reason is kept")
+        ->type_name("REASON");
+    app.add_option("--state-dir", o.state_dir, "where the journal is kept")->type_name("D");
+    app.add_flag("--dry-run", o.dry_run, "check, and say what a push would cost; nothing is sent");
+}
+
+Failure misuse(std::string message, std::string hint) {
+    return fail(Error(Errc::usage, std::move(message)).with("hint", std::move(hint)));
+}
+
+Result<std::vector<std::string>> endpoints_of(const Options& options) {
+    std::vector<std::string> names = options.endpoints;
+    if (!options.endpoints_file.empty()) {
+        TRY(const auto bytes, read_file(options.endpoints_file, small_file_limit));
+        auto text = as_text(bytes);
+        while (!text.empty()) {
+            auto line = text.substr(0, text.find('\n'));
+            text.remove_prefix(std::min(text.size(), line.size() + 1));
+            while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+            if (!line.empty() && line.front() != '#') names.emplace_back(line);
+        }
+    }
+    if (names.empty())
+        return misuse("expected a device to push to, found none", "name it: --endpoint urn:imei:351358811331351");
+    std::set<std::string> once;
+    std::erase_if(names, [&](const std::string& name) { return !once.insert(name).second; });
+    return names;
+}
+
+/// A tree that was checked and has no errors.
+struct CheckedLayout {
+    std::optional<layout::SlotLayout> slots;
+    std::optional<image::PublicKey> key;
+    std::string board;
+    unsigned rules = 0;
+};
+
+Result<CheckedLayout> checked_layout(const Options& options, const std::string& path, BytesView image) {
+    TRY(const auto tree, DiskFileTree::open(path));
+    TRY(const auto project, layout::read_project(tree, ""));
+    layout::Inputs inputs;
+    inputs.image = layout::image_facts(image, options.image);
+    const auto report = layout::check(project, inputs);
+    for (const auto& finding : report.findings) {
+        if (finding.severity != layout::Severity::error) continue;
+        const auto& where = finding.where;
+        return fail(
+            Error(Errc::layout_failed, fmt::format("expected a layout without errors, found {}: {} ({}{})",
+                                                   report.count(layout::Severity::error), finding.rule, where.file,
+                                                   where.line == 0 ? "" : fmt::format(":{}", where.line)))
+                .with("path", path));
+    }
+    CheckedLayout out;
+    out.slots = report.slots;
+    out.rules = report.counts.checked;
+    if (project.board) out.board = project.board->board;
+    if (const auto der = layout::pinned_key(project)) {
+        TRY(out.key, image::PublicKey::parse(*der));
+    }
+    return out;
+}
+
+Result<adapters::Credentials> credentials_of(Program& program, const Options& options,
+                                             const std::vector<std::string>& endpoints) {
+    adapters::Credentials out;
+    const auto file = program.config.value_or(options.credentials, "credentials");
+    if (file.empty() && options.psk.empty())
+        return misuse("expected the device's credentials, found none",
+                      "--credentials FILE, or --psk EP=IDENTITY:@KEYFILE; on a bench --insecure-plain");
+    if (!file.empty()) {
+        TRY_VOID(out.load(file));
+    }
+    for (const auto& argument : options.psk) {
+        TRY_VOID(out.add_argument(argument));
+    }
+    for (const auto& endpoint : endpoints) {
+        const bool known =
+            std::ranges::any_of(out.devices(), [&](const auto& each) { return each.endpoint == endpoint; });
+        if (!known)
+            return fail(Error(Errc::credentials_unusable,
+                              fmt::format("expected credentials of {}, found none", printable(endpoint))));
+    }
+    return out;
+}
+
+Result<update::Policy> policy_of(const Options& options) {
+    update::Policy policy;
+    if (!options.wait.empty()) {
+        TRY(policy.wait, parse_duration(options.wait));
+    }
+    TRY(policy.stall, parse_duration(options.stall));
+    TRY(policy.soak, parse_duration(options.soak));
+    policy.return_deadline = std::max(policy.return_deadline, policy.stall);
+    if (!options.expect_version.empty()) policy.expect_version = options.expect_version;
+    if (!options.downgrade_reason.empty()) policy.downgrade_reason = options.downgrade_reason;
+    if (!coap::szx_of(options.block_size))
+        return misuse(
+            fmt::format("expected a block size of 16, 32, 64, 128, 256, 512 or 1024, found {}", options.block_size),
+            "512 suits most devices");
+    policy.block_size = options.block_size;
+    return policy;
+}
+
+int dry_run(Program& program, const PushJob& job, const std::string& profile) {
+    const auto round_trip = profile == "nb-iot" ? Milliseconds(3'000)
+                            : profile == "lan"  ? Milliseconds(5)
+                                                : Milliseconds(1'000);
+    const auto cost = server::estimate_push(job.target.image, job.policy.block_size, !job.plain, round_trip);
+    const auto devices = job.endpoints.size();
+    auto line = fmt::format("dry-run  {} blocks of {} · {} billed · {} at a round trip of {} ms ({})", cost.blocks,
+                            job.policy.block_size, human_size(cost.billed_bytes), human_duration(cost.duration),
+                            round_trip.count(), profile);
+    if (devices > 1)
+        line += fmt::format(" per device; {} billed for {} devices", human_size(cost.billed_bytes * devices), devices);
+    program.out.line(line);
+    return program.out.result("done", {{"dry_run", true},
+                                       {"devices", devices},
+                                       {"blocks", cost.blocks},
+                                       {"billed_bytes", cost.billed_bytes},
+                                       {"billed_bytes_total", cost.billed_bytes * devices},
+                                       {"seconds", static_cast<double>(cost.duration.count()) / 1000},
+                                       {"round_trip_ms", round_trip.count()},
+                                       {"profile", profile}});
+}
+
+struct Prepared {
+    Bytes image;
+    PushJob job;
+    std::string profile;
+};
+
+/// Steps 1 to 3, and everything else that can go wrong before a port is opened.
+Result<Prepared> prepare(Program& program, const Options& options) {
+    Prepared out;
+    TRY(out.job.endpoints, endpoints_of(options));
+    TRY(out.job.policy, policy_of(options));
+    out.profile = program.config.value_or(options.profile, "profile");
+    if (out.profile.empty()) out.profile = "lte-m";
+    const auto profile = server::link_profile(out.profile);
+    if (!profile)
+        return misuse(fmt::format("expected a profile lte-m, nb-iot or lan, found {}", printable(out.profile)),
+                      "--profile lte-m");
+    out.job.profile = *profile;
+    out.job.plain = options.insecure_plain;
+    if (options.insecure_plain && (!options.credentials.empty() || !options.psk.empty()))
+        return misuse("expected credentials or --insecure-plain, found both",
+                      "a device that has credentials is never accepted in clear");
+    TRY(out.image, read_file(options.image, image_file_limit));
+
+    const auto key_file = program.config.value_or(options.key, "key");
+    const auto layout_path = program.config.value_or(options.layout, "layout");
+    CheckedLayout layout;
+    std::optional<image::PublicKey> key;
+    if (!key_file.empty()) {
+        TRY(key, load_public_key(key_file));
+    }
+    // What the file is comes before what a tree says of it.
+    TRY_VOID(in_context(image::parse(out.image), shown_path(options.image)));
+    if (!layout_path.empty()) {
+        TRY(layout, checked_layout(options, layout_path, out.image));
+        if (!key) key = layout.key;
+    }
+    if (!key)
+        return misuse("expected the public key the image must be signed with, found none",
+                      "--key PUB.pem, or --layout BUILD, whose MCUboot has it");
+    const std::vector keys{*key};
+    auto checked = update::check_image(out.image, keys, layout.slots);
+    if (!checked) return Failure(std::move(checked.error()).in(shown_path(options.image)).with("file", options.image));
+    out.job.target = std::move(checked->target);
+    out.job.policy.board = layout.board;
+
+    if (!out.job.plain && !options.dry_run) {
+        TRY(out.job.credentials, credentials_of(program, options, out.job.endpoints));
+    }
+    out.job.listen = program.config.value_or(options.listen, "listen");
+    if (out.job.listen.empty()) out.job.listen = out.job.plain ? "127.0.0.1:5683" : "[::]:5684";
+    if (auto address = adapters::parse_listen_address(out.job.listen); !address)
+        return misuse(fmt::format("expected ADDRESS:PORT to listen on, found {}", printable(out.job.listen)),
+                      "--listen 0.0.0.0:5684, or --listen 127.0.0.1:0 for a free port");
+    out.job.state_dir = program.config.state_dir(options.state_dir).text;
+
+    program.out.note(fmt::format(
+        "image    {} · {} bytes · {} key {}{}", out.job.target.version.text(), with_thousands(out.image.size()),
+        image::key_type_name(key->type()), short_hex(key->fingerprint()),
+        checked->slot_limit ? fmt::format(" · fits {:#x} {} (limit {})", layout.slots->primary.size,
+                                          image::mode_name(layout.slots->mode), with_thousands(*checked->slot_limit))
+                            : std::string()));
+    if (!layout_path.empty()) program.out.note(fmt::format("layout   {} rules, no error", layout.rules));
+    return out;
+}
+
+int run(Program& program, const Options& options) {
+    auto prepared = prepare(program, options);
+    if (!prepared) return program.out.fail(prepared.error());
+    if (options.dry_run) return dry_run(program, prepared->job, prepared->profile);
+    return run_push(program.out, prepared->job);
+}
+
+}  // namespace
+
+void add_push(CLI::App& root, Program& program) {
+    add_command<Options>(root, program, "push", "install an image on devices over LwM2M, and prove that it runs", bind,
+                         run);
+}
+
+}  // namespace fota::cli

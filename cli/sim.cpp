@@ -1,0 +1,332 @@
+// fotactl sim: a virtual nRF9160 on the network, to try a push against before there is hardware.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+#include "adapters/libcoap_client.hpp"
+#include "adapters/system_clock.hpp"
+#include "base/text.hpp"
+#include "cli/files.hpp"
+#include "cli/key_files.hpp"
+#include "cli/program.hpp"
+#include "image/image.hpp"
+#include "image/verify.hpp"
+#include "virtdev/device.hpp"
+
+namespace fota::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using virtdev::Quirk;
+
+struct Options {
+    std::string endpoint;
+    std::string server;
+    std::string identity;
+    std::string psk_file;
+    std::string flash_dir;
+    std::string image;
+    std::string key;
+    std::vector<std::string> quirks;
+    std::uint32_t lifetime = 60;
+    bool once = false;
+};
+
+struct Target {
+    std::string address;  ///< HOST:PORT
+    bool secure = false;
+};
+
+Result<Target> parse_server(const std::string& text) {
+    Target target;
+    std::string_view rest = text;
+    if (rest.starts_with("coaps://")) {
+        target.secure = true;
+        rest.remove_prefix(8);
+    } else if (rest.starts_with("coap://")) {
+        rest.remove_prefix(7);
+    } else {
+        return fail(Errc::usage, fmt::format("expected --server coap://HOST:PORT or coaps://HOST:PORT, found \"{}\"",
+                                             printable(text)));
+    }
+    if (rest.ends_with('/')) rest.remove_suffix(1);
+    if (rest.empty() || rest.contains('/'))
+        return fail(Errc::usage,
+                    fmt::format("expected --server with a host and no path, found \"{}\"", printable(text)));
+    const bool has_port = rest.starts_with('[') ? rest.contains("]:") : rest.contains(':');
+    target.address = has_port ? std::string(rest) : fmt::format("{}:{}", rest, target.secure ? 5684 : 5683);
+    return target;
+}
+
+Result<ports::Credentials> credentials_of(const Options& options, const Target& target) {
+    if (!target.secure) {
+        if (!options.identity.empty() || !options.psk_file.empty())
+            return fail(Errc::usage, "expected a coaps:// server with --identity and --psk-file, found coap://");
+        return ports::Credentials{};
+    }
+    if (options.identity.empty() || options.psk_file.empty())
+        return fail(Errc::usage, "expected --identity and --psk-file for a coaps:// server, found one of them at most");
+    TRY(const auto text, read_secret_file(options.psk_file));
+    auto key = from_hex(as_text(text.reveal()));
+    if (!key || key->empty())
+        return fail(Error(Errc::credentials_unusable,
+                          fmt::format("expected the key as hexadecimal text in {}, found something else",
+                                      shown_path(options.psk_file)))
+                        .with("file", options.psk_file));
+    return ports::Credentials{options.identity, Secret<Bytes>(std::move(*key))};
+}
+
+/// What its bootloader asks of an image: the hash, and the signature where it has a key.
+Result<virtdev::ImageCheck> image_check(const Options& options) {
+    if (options.key.empty()) return virtdev::hash_only();
+    TRY(auto key, load_public_key(options.key));
+    return virtdev::ImageCheck([key = std::move(key)](BytesView bytes) -> Result<> {
+        TRY(const auto parsed, image::parse(bytes));
+        TRY_VOID(image::verify(bytes, parsed, std::span(&key, 1)));
+        return {};
+    });
+}
+
+Result<std::unique_ptr<virtdev::Board>> board_of(const Options& options) {
+    TRY(auto check, image_check(options));
+    std::unique_ptr<virtdev::Board> board;
+    std::optional<Bytes> image;
+    if (!options.image.empty()) {
+        TRY(image, read_file(options.image, image_file_limit));
+        TRY_VOID(in_context(image::parse(*image), fmt::format("reading {}", shown_path(options.image))));
+    }
+    // Before any file is created: one that is there counts as a board that was flashed.
+    const auto internal = options.flash_dir + "/internal.bin";
+    const bool blank = options.flash_dir.empty() || ::access(internal.c_str(), F_OK) != 0;
+    if (blank && !image) return fail(Errc::usage, "expected --image for the empty primary slot, found none");
+    const virtdev::BootConfig layout;
+    if (blank && image->size() > layout.primary_size)
+        return fail(Errc::image_too_large,
+                    fmt::format("expected an image of at most {} bytes for the primary slot, found {}",
+                                layout.primary_size, image->size()));
+    if (options.flash_dir.empty()) {
+        board = std::make_unique<virtdev::Board>(layout, std::move(check));
+    } else {
+        if (::mkdir(options.flash_dir.c_str(), 0777) != 0 && errno != EEXIST)
+            return fail(Error(Errc::file_unwritable, fmt::format("expected a directory for the flash at {}, found {}",
+                                                                 shown_path(options.flash_dir), std::strerror(errno)))
+                            .with("file", options.flash_dir));
+        TRY(board, virtdev::Board::on_files(options.flash_dir, layout, std::move(check)));
+    }
+    if (!board->blank()) return board;
+    TRY_VOID(board->flash_image(*image));
+    return board;
+}
+
+/// A port that is free now, to come back to after each reboot.
+std::uint16_t free_port(boost::asio::io_context& io) {
+    boost::asio::ip::udp::socket socket(io, {boost::asio::ip::udp::v4(), 0});
+    return socket.local_endpoint().port();
+}
+
+std::string plural(std::uint64_t count, std::string_view one) {
+    return fmt::format("{} {}{}", with_thousands(count), one, count == 1 ? "" : "s");
+}
+
+/// The device's events, as lines for a person or as NDJSON.
+class Narrator {
+  public:
+    Narrator(Output& out, const Options& options) : out_(out), options_(options) {}
+
+    virtdev::DeviceEvents events(std::function<void()> stop) {
+        stop_ = std::move(stop);
+        virtdev::DeviceEvents events;
+        events.registered = [this](const std::string& version) { registered(version); };
+        events.state = [this](lwm2m::State state, lwm2m::UpdateResult result) {
+            out_.event("state", {{"endpoint", options_.endpoint},
+                                 {"state", static_cast<int>(state)},
+                                 {"result", static_cast<int>(result)}});
+            out_.line(fmt::format("state       {} · result {}", lwm2m::state_text(static_cast<int>(state)),
+                                  lwm2m::result_text(static_cast<int>(result))));
+        };
+        events.block = [this](const virtdev::BlockTaken& block) { taken(block); };
+        events.reboot = [this](const std::string& reason) {
+            ++reboots_;
+            out_.event("reboot", {{"endpoint", options_.endpoint}, {"reason", reason}});
+            out_.line(fmt::format("reboot      {}", reason));
+        };
+        events.swapped = [this](const std::string& from, const std::string& to) {
+            out_.event("swapped", {{"endpoint", options_.endpoint}, {"from_version", from}, {"to_version", to}});
+            out_.line(fmt::format("swapped     {} -> {}", from.empty() ? "?" : from, to));
+        };
+        events.reverted = [this](const std::string& version) {
+            out_.event("reverted", {{"endpoint", options_.endpoint}, {"version", version}});
+            out_.line(fmt::format("reverted    back to {}", version));
+        };
+        events.boot_log = [this](const std::string& line) {
+            if (out_.verbose()) out_.note("bootloader  " + printable(line));
+        };
+        events.trouble = [this](const Error& error) { trouble(error); };
+        return events;
+    }
+
+    bool done() const noexcept { return done_; }
+    const std::string& version() const noexcept { return version_; }
+
+  private:
+    void registered(const std::string& version) {
+        version_ = version;
+        last_trouble_.clear();
+        out_.event("registered", {{"endpoint", options_.endpoint}, {"server", options_.server}, {"version", version}});
+        out_.line(fmt::format("registered  {} at {} · runs {}", printable(options_.endpoint),
+                              printable(options_.server), version));
+        if (options_.once && reboots_ > 0) {
+            done_ = true;
+            stop_();
+        }
+    }
+
+    void taken(const virtdev::BlockTaken& block) {
+        out_.event(
+            "block",
+            {{"endpoint", options_.endpoint}, {"block", block.num}, {"bytes", block.bytes}, {"total", block.total}});
+        if (out_.json()) return;
+        if (out_.live()) {
+            out_.redraw(fmt::format("package     block {} · {} of {}", block.num, human_size(block.bytes),
+                                    block.total == 0 ? "?" : human_size(block.total)));
+            return;
+        }
+        const auto tenth = block.total == 0 ? 0 : block.bytes * 10 / block.total;
+        if (block.num == 0) last_tenth_ = 0;
+        if (tenth <= last_tenth_) return;
+        last_tenth_ = tenth;
+        out_.note(fmt::format("package     {} % · {}", tenth * 10, plural(block.bytes, "byte")));
+    }
+
+    /// Said once while it lasts, since it is tried again every second.
+    void trouble(const Error& error) {
+        auto text = error.text();
+        if (text == last_trouble_) return;
+        last_trouble_ = std::move(text);
+        out_.note(fmt::format("not registered yet: {}", last_trouble_));
+    }
+
+    Output& out_;
+    const Options& options_;
+    std::function<void()> stop_;
+    std::string version_;
+    std::string last_trouble_;
+    std::uint64_t reboots_ = 0;
+    std::uint64_t last_tenth_ = 0;
+    bool done_ = false;
+};
+
+int list_quirks(Program& program) {
+    auto rows = nlohmann::json::array();
+    for (const auto& info : virtdev::all_quirks()) {
+        rows.push_back({{"name", info.name}, {"help", info.help}});
+        program.out.line(fmt::format("{:<26} {}", info.name, info.help));
+    }
+    return program.out.result("done", {{"quirks", rows}});
+}
+
+/// Also in JSON mode, on stderr: what the bootloader accepts decides what a test with this device is worth.
+void say_what_it_is(const Output& out, bool hash_only) {
+    if (out.quiet()) return;
+    fmt::print(stderr, "sim         a virtual nRF9160-DK; its bootloader is a model of MCUboot, not MCUboot\n");
+    if (hash_only)
+        fmt::print(stderr, "sim         no --key: its bootloader asks for an image's hash only, not for a signature\n");
+}
+
+Result<std::string> simulate(Program& program, const Options& options) {
+    if (options.endpoint.empty() || options.server.empty())
+        return fail(Errc::usage, "expected --endpoint EP and --server coap[s]://HOST:PORT, found one of them at most");
+    if (options.endpoint.size() > 256)
+        return fail(Errc::usage,
+                    fmt::format("expected an endpoint of at most 256 bytes, found {}", options.endpoint.size()));
+    TRY(const auto quirks, virtdev::QuirkSet::parse(options.quirks));
+    TRY(const auto target, parse_server(options.server));
+    TRY(auto credentials, credentials_of(options, target));
+    TRY(const auto board, board_of(options));
+
+    auto& out = program.out;
+    say_what_it_is(out, options.key.empty());
+
+    boost::asio::io_context io;
+    adapters::SystemClock clock(io.get_executor());
+    adapters::LibcoapClient::Options network;
+    network.deduplicate = quirks.deduplicates();
+    if (quirks.has(Quirk::same_port)) network.local_port = free_port(io);
+    adapters::LibcoapClient endpoint(io.get_executor(), network);
+
+    virtdev::DeviceConfig config;
+    config.endpoint = options.endpoint;
+    config.server = target.address;
+    config.credentials = std::move(credentials);
+    config.lifetime = std::chrono::seconds(options.lifetime);
+    config.quirks = quirks;
+    // A server that starts late is found within seconds: another attempt follows every second.
+    config.retry = {.ack_timeout = 1s, .max_retransmit = 2};
+    Narrator narrator(out, options);
+    std::unique_ptr<virtdev::Device> device;
+    device = std::make_unique<virtdev::Device>(*board, endpoint, clock, std::move(config),
+                                               narrator.events([&] { device->stop(); }));
+
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+        if (!error) device->stop();
+    });
+    Result<> outcome;
+    boost::asio::co_spawn(io, device->run(), [&](std::exception_ptr failure, Result<> result) {
+        signals.cancel();
+        if (failure) std::rethrow_exception(failure);
+        outcome = std::move(result);
+    });
+    io.run();
+    if (!outcome) return fail(std::move(outcome.error()));
+    return narrator.version();
+}
+
+int run(Program& program, const Options& options) {
+    if (std::ranges::find(options.quirks, "list") != options.quirks.end()) return list_quirks(program);
+    const auto version = simulate(program, options);
+    if (!version) return program.out.fail(version.error(), {{"endpoint", options.endpoint}});
+    return program.out.result("done", {{"endpoint", options.endpoint}, {"running_version", *version}});
+}
+
+}  // namespace
+
+void add_sim(CLI::App& root, Program& program) {
+    add_command<Options>(
+        root, program, "sim", "a virtual nRF9160 on UDP: a model of the device and of MCUboot, to try updates against",
+        [](CLI::App& app, Options& o) {
+            app.add_option("--endpoint", o.endpoint, "endpoint name it registers with")->type_name("EP");
+            app.add_option("--server", o.server, "where it registers: coap://HOST:PORT or coaps://HOST:PORT")
+                ->type_name("URI");
+            app.add_option("--identity", o.identity, "DTLS PSK identity")->type_name("I");
+            app.add_option("--psk-file", o.psk_file, "file with the pre-shared key as hex text, mode 0600")
+                ->type_name("F");
+            app.add_option("--flash-dir", o.flash_dir,
+                           "keeps its flash in D/internal.bin and D/external.bin (default: memory)")
+                ->type_name("D");
+            app.add_option("--image", o.image, "image in the primary slot of a new flash")->type_name("BIN");
+            app.add_option("--key", o.key, "public key its bootloader trusts (default: the hash is enough)")
+                ->type_name("PUB");
+            app.add_option("--quirk", o.quirks,
+                           "how it differs from our companion firmware; \"list\" names them; repeatable")
+                ->type_name("NAME")
+                ->allow_extra_args(false);
+            app.add_option("--lifetime", o.lifetime, "registration lifetime in seconds")
+                ->type_name("S")
+                ->capture_default_str();
+            app.add_flag("--once", o.once, "end after the first reboot that was followed by a registration");
+        },
+        run);
+}
+
+}  // namespace fota::cli

@@ -1,0 +1,39 @@
+/* The largest image each of MCUboot's swap modes can take: one truth for the device, `layout` and the device model.
+ *
+ * Source: MCUboot boot/bootutil/src/swap_move.c, swap_offset.c, swap_scratch.c (app_max_size) and bootutil_misc.c. */
+#ifndef FOTA_CORE_SLOT_LIMIT_H
+#define FOTA_CORE_SLOT_LIMIT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum fota_boot_mode {
+    FOTA_BOOT_MOVE,      /* swap-using-move: needs one spare sector in the primary slot */
+    FOTA_BOOT_OFFSET,    /* swap-using-offset: needs one spare sector in the secondary slot */
+    FOTA_BOOT_SCRATCH,   /* swap-using-scratch */
+    FOTA_BOOT_OVERWRITE, /* overwrite-only */
+};
+
+struct fota_slot_geometry {
+    uint32_t primary_size;   /* bytes */
+    uint32_t secondary_size; /* bytes */
+    uint32_t sector_size;    /* bytes; the erase sector of the primary slot, 4096 on nRF91 */
+    uint32_t max_sectors;    /* CONFIG_BOOT_MAX_IMG_SECTORS */
+    uint32_t write_size;     /* bytes; the larger of both slots' write blocks, 4 on nRF91 */
+};
+
+/* Bytes of the whole trailer: swap status for `max_sectors` sectors, swap info fields and magic. */
+uint32_t fota_trailer_size(const struct fota_slot_geometry* geometry);
+
+/* Largest offset at which the image's last TLV may end, in bytes. 0 when the slots cannot hold any image in this mode,
+ * or a field of `geometry` is 0. */
+uint32_t fota_image_limit(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,472 @@
+#include "adapters/dtls_server.hpp"
+
+#include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+namespace fota::adapters {
+
+namespace {
+
+// CCM_8 first: LwM2M's mandatory suite, and eight bytes per datagram cheaper on air than the others. The CBC suite is
+// what nRF91 modems offer beside it. OpenSSL counts CCM_8 as a 64-bit suite, which its default security level leaves
+// out.
+constexpr const char* cipher_suites =
+    "PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256:@SECLEVEL=0";
+
+constexpr std::size_t record_header_size = 13;
+constexpr std::uint8_t content_handshake = 22;
+
+struct RecordHeader {
+    std::uint8_t type;
+    std::uint16_t epoch;
+    std::size_t length;
+};
+
+/// RFC 6347 section 4.1. nullopt for anything that is no DTLS record.
+std::optional<RecordHeader> parse_record(BytesView data) {
+    if (data.size() < record_header_size || data[0] < 20 || data[0] > 25 || data[1] != 0xfe) return std::nullopt;
+    const RecordHeader header{data[0], static_cast<std::uint16_t>(data[3] << 8 | data[4]),
+                              static_cast<std::size_t>(data[11] << 8 | data[12])};
+    if (header.length > data.size() - record_header_size) return std::nullopt;
+    return header;
+}
+
+/// True when `test` holds for a record of the datagram.
+template <class Test>
+bool any_record(BytesView datagram, Test test) {
+    while (const auto record = parse_record(datagram)) {
+        if (test(*record)) return true;
+        datagram = datagram.subspan(record_header_size + record->length);
+    }
+    return false;
+}
+
+/// The least an encrypted record can hold: explicit nonce and tag (RFC 5288, 6655), or IV, one MAC and padding (RFC
+/// 5246 section 6.2.3.2, RFC 7366).
+std::size_t shortest_record(const SSL* ssl) {
+    const auto* suite = SSL_get_current_cipher(ssl);
+    if (SSL_CIPHER_is_aead(suite) == 0) return 64;
+    return SSL_CIPHER_get_id(suite) == TLS1_CK_PSK_WITH_AES_128_CCM_8 ? 16 : 24;
+}
+
+/// The datagram being processed, and the way out. Keeps datagram boundaries, which OpenSSL's memory BIO does not.
+struct Wire {
+    DtlsServer::Sink* sink = nullptr;
+    Address peer;
+    BytesView incoming;
+    bool waiting = false;
+    bool peek = false;
+    long mtu = 0;
+
+    void offer(BytesView datagram) {
+        incoming = datagram;
+        waiting = true;
+    }
+    void discard() { waiting = false; }
+};
+
+int wire_write(BIO* bio, const char* data, int size) {
+    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    wire.sink->send_datagram(wire.peer, {reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)});
+    return size;
+}
+
+int wire_read(BIO* bio, char* data, int size) {
+    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    if (!wire.waiting) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    const auto count = std::min(static_cast<std::size_t>(size), wire.incoming.size());
+    std::memcpy(data, wire.incoming.data(), count);
+    if (!wire.peek) wire.waiting = false;
+    return static_cast<int>(count);
+}
+
+long wire_control(BIO* bio, int command, long number, void*) {
+    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
+    switch (command) {
+        case BIO_CTRL_FLUSH:
+            return 1;
+        case BIO_CTRL_DGRAM_SET_PEEK_MODE:
+            wire.peek = number != 0;
+            return 1;
+        case BIO_CTRL_DGRAM_QUERY_MTU:
+        case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+            return wire.mtu;
+        default:
+            return 0;
+    }
+}
+
+BIO_METHOD* wire_method() {
+    static BIO_METHOD* const method = [] {
+        BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "fotactl datagrams");
+        if (made == nullptr) throw std::bad_alloc();
+        BIO_meth_set_write(made, wire_write);
+        BIO_meth_set_read(made, wire_read);
+        BIO_meth_set_ctrl(made, wire_control);
+        BIO_meth_set_create(made, [](BIO* bio) {
+            BIO_set_init(bio, 1);
+            return 1;
+        });
+        return made;
+    }();
+    return method;
+}
+
+struct FreeSsl {
+    // Without SSL_shutdown: nothing is sent.
+    void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+};
+
+std::string_view refusal_reason() {
+    switch (ERR_GET_REASON(ERR_peek_error())) {
+        case SSL_R_PSK_IDENTITY_NOT_FOUND:
+            return "unknown identity";
+        case SSL_R_NO_SHARED_CIPHER:
+            return "no common cipher";
+        case SSL_R_UNSUPPORTED_PROTOCOL:
+        case SSL_R_UNKNOWN_PROTOCOL:
+        case SSL_R_WRONG_VERSION_NUMBER:
+            return "no common DTLS version";
+        case SSL_R_DIGEST_CHECK_FAILED:
+        case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+        case SSL_AD_REASON_OFFSET + SSL_AD_DECRYPT_ERROR:
+        case SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC:
+            return "wrong key";
+        default:
+            return ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET ? "given up by the device"
+                                                                           : "malformed handshake";
+    }
+}
+
+}  // namespace
+
+struct DtlsServer::Connection {
+    DtlsServer* server = nullptr;
+    Wire wire;
+    std::unique_ptr<SSL, FreeSsl> ssl;
+    SessionId id;
+    std::string identity;
+    Random random{};             ///< of the ClientHello: tells a repeated hello from a new handshake
+    bool finished_seen = false;  ///< pending: an encrypted handshake message came
+    std::size_t shortest = 0;    ///< live: bytes of the shortest record of its suite
+    Instant give_up{};
+    Instant deadline{};
+    std::list<SessionId>::iterator silence;
+};
+
+/// What OpenSSL calls.
+struct DtlsServer::Callbacks {
+    static Connection& connection(SSL* ssl) { return *static_cast<Connection*>(SSL_get_app_data(ssl)); }
+
+    static unsigned psk(SSL* ssl, const char* identity, unsigned char* key, unsigned capacity) {
+        auto& self = connection(ssl);
+        self.identity = identity == nullptr ? "" : identity;
+        const auto* found = self.identity.empty() ? nullptr : self.server->lookup_(self.identity);
+        if (found == nullptr || found->empty() || found->reveal().size() > capacity) return 0;
+        std::memcpy(key, found->reveal().data(), found->reveal().size());
+        return static_cast<unsigned>(found->reveal().size());
+    }
+
+    static Digest256 cookie(SSL* ssl) {
+        const auto& self = connection(ssl);
+        const auto address = address_key(self.wire.peer);
+        const auto& secret = self.server->cookie_secret_;
+        Digest256 out{};
+        unsigned size = 0;
+        HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), address.data(), address.size(), out.data(),
+             &size);
+        return out;
+    }
+    static int make_cookie(SSL* ssl, unsigned char* out, unsigned* size) {
+        const auto value = cookie(ssl);
+        std::memcpy(out, value.data(), value.size());
+        *size = static_cast<unsigned>(value.size());
+        return 1;
+    }
+    static int verify_cookie(SSL* ssl, const unsigned char* found, unsigned size) {
+        return equal_constant_time(cookie(ssl), {found, size}) ? 1 : 0;
+    }
+};
+
+void DtlsServer::FreeContext::operator()(ssl_ctx_st* context) const noexcept {
+    SSL_CTX_free(context);
+}
+
+DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
+    : sink_(sink), lookup_(std::move(lookup)), limits_(limits), context_(SSL_CTX_new(DTLS_server_method())) {
+    auto* context = context_.get();
+    if (context == nullptr || RAND_bytes(cookie_secret_.data(), static_cast<int>(cookie_secret_.size())) != 1 ||
+        SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(context, cipher_suites) != 1)
+        throw std::runtime_error("OpenSSL offers no DTLS 1.2 with pre-shared keys");
+    // Without encrypt-then-MAC (RFC 7366): OpenSSL 3.0 ends a DTLS session on the first record whose outer MAC is
+    // wrong, so that anyone who can forge a source address could end it. Its MAC-then-encrypt path drops such records,
+    // in constant time.
+    SSL_CTX_set_options(context, SSL_OP_NO_ENCRYPT_THEN_MAC);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
+    // A resumed session would outlive the removal of its key.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_psk_server_callback(context, Callbacks::psk);
+    SSL_CTX_set_cookie_generate_cb(context, Callbacks::make_cookie);
+    SSL_CTX_set_cookie_verify_cb(context, Callbacks::verify_cookie);
+}
+
+DtlsServer::~DtlsServer() = default;
+
+std::unique_ptr<DtlsServer::Connection> DtlsServer::make_connection() {
+    auto connection = std::make_unique<Connection>();
+    connection->server = this;
+    connection->wire.sink = &sink_;
+    connection->wire.mtu = limits_.mtu;
+    connection->ssl.reset(SSL_new(context_.get()));
+    BIO* bio = BIO_new(wire_method());
+    if (!connection->ssl || bio == nullptr) throw std::bad_alloc();
+    auto* ssl = connection->ssl.get();
+    BIO_set_data(bio, &connection->wire);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, connection.get());
+    SSL_set_accept_state(ssl);
+    SSL_set_mtu(ssl, limits_.mtu);
+    return connection;
+}
+
+void DtlsServer::receive(Instant now, const Address& from, BytesView datagram) {
+    const auto record = parse_record(datagram);
+    if (!record) {
+        sink_.refused("not DTLS", {});
+        return;
+    }
+    // Message type 1 is ClientHello; its random follows the 12-byte handshake header and the version.
+    constexpr std::size_t random_offset = record_header_size + 12 + 2;
+    if (record->epoch == 0 && record->type == content_handshake && datagram.size() > record_header_size &&
+        datagram[record_header_size] == 1) {
+        const auto bytes = slice(datagram, random_offset, 32);
+        if (!bytes) {
+            sink_.refused("malformed handshake", {});
+            return;
+        }
+        Random random;
+        std::copy(bytes->begin(), bytes->end(), random.begin());
+        client_hello(now, from, datagram, random);
+        return;
+    }
+    const bool encrypted = any_record(datagram, [](const RecordHeader& it) { return it.epoch > 0; });
+    const auto found = associations_.find(from);
+    if (found == associations_.end()) {
+        // A device which does not know yet that we restarted. An answer would be unauthenticated; it finds out by
+        // itself.
+        sink_.refused("unknown session", {});
+        return;
+    }
+    // While a handshake is pending nobody knows to whom an encrypted record belongs: each discards what it cannot
+    // authenticate. The session first, so that a handshake which completes meanwhile does not take its place too early.
+    if (encrypted && found->second.live) {
+        auto& live = *found->second.live;
+        // OpenSSL 3.0 ends the session on a record too short to be authentic, where others are dropped in silence.
+        if (any_record(datagram, [&](const RecordHeader& it) { return it.epoch > 0 && it.length < live.shortest; })) {
+            sink_.refused("forged record", {});
+        } else {
+            live.wire.offer(datagram);
+            read_all(live.id);
+        }
+    }
+    feed_pending(now, from, datagram);
+}
+
+void DtlsServer::client_hello(Instant now, const Address& from, BytesView datagram, const Random& random) {
+    if (const auto found = associations_.find(from); found != associations_.end()) {
+        const auto& [live, pending] = found->second;
+        if (pending && pending->random == random) return feed_pending(now, from, datagram);
+        if (live && live->random == random) return;  // a late duplicate of the hello it began with
+    }
+    if (!listener_) listener_ = make_connection();
+    listener_->wire.peer = from;
+    listener_->wire.offer(datagram);
+    listener_->random = random;
+    const std::unique_ptr<BIO_ADDR, decltype(&BIO_ADDR_free)> unused(BIO_ADDR_new(), BIO_ADDR_free);
+    ERR_clear_error();
+    const int verified = DTLSv1_listen(listener_->ssl.get(), unused.get());
+    if (verified <= 0) {
+        listener_->wire.discard();
+        if (verified < 0) listener_.reset();
+        return;
+    }
+    auto& pending = associations_[from].pending;
+    if (pending) deadlines_.erase({pending->deadline, from});
+    make_room_for_handshake();
+    auto& slot = associations_[from].pending;
+    slot = std::move(listener_);
+    slot->give_up = now + limits_.handshake_time;
+    slot->deadline = slot->give_up;
+    deadlines_.insert({slot->deadline, from});
+    advance(now, from);
+}
+
+void DtlsServer::make_room_for_handshake() {
+    if (deadlines_.size() < limits_.handshakes) return;
+    // The one with the nearest end; give_up is not the deadline, but a linear search only happens in a flood.
+    auto oldest = deadlines_.begin();
+    for (auto it = deadlines_.begin(); it != deadlines_.end(); ++it)
+        if (associations_.at(it->second).pending->give_up < associations_.at(oldest->second).pending->give_up)
+            oldest = it;
+    const auto address = oldest->second;
+    refuse(address, "too many handshakes");
+}
+
+void DtlsServer::feed_pending(Instant now, const Address& from, BytesView datagram) {
+    const auto found = associations_.find(from);
+    if (found == associations_.end() || !found->second.pending) return;
+    found->second.pending->wire.offer(datagram);
+    if (any_record(datagram, [](const RecordHeader& it) { return it.epoch > 0 && it.type == content_handshake; }))
+        found->second.pending->finished_seen = true;
+    advance(now, from);
+}
+
+void DtlsServer::advance(Instant now, const Address& from) {
+    auto& pending = *associations_.at(from).pending;
+    auto* ssl = pending.ssl.get();
+    ERR_clear_error();
+    const int done = SSL_do_handshake(ssl);
+    if (done == 1) return establish(from);
+    const int error = SSL_get_error(ssl, done);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return refuse(from, refusal_reason());
+    pending.wire.discard();
+    // OpenSSL drops records that fail authentication in silence, as RFC 6347 section 4.1.2.7 advises. When it is the
+    // Finished message which fails, the keys differ: say so, with the alert that the section allows, instead of letting
+    // the device run into its timeout.
+    if (pending.finished_seen && SSL_get_state(ssl) == TLS_ST_SR_CHANGE) {
+        constexpr std::array<std::uint8_t, 15> bad_record_mac{
+            21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 2, 2, SSL_AD_BAD_RECORD_MAC};
+        sink_.send_datagram(from, bad_record_mac);
+        return refuse(from, "wrong key");
+    }
+    schedule(now, pending);
+}
+
+void DtlsServer::schedule(Instant now, Connection& pending) {
+    deadlines_.erase({pending.deadline, pending.wire.peer});
+    pending.deadline = pending.give_up;
+    timeval left{};
+    if (DTLSv1_get_timeout(pending.ssl.get(), &left) == 1) {
+        const auto wait = std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
+        pending.deadline = std::min(pending.give_up, now + std::max<Instant::duration>(wait, Milliseconds(1)));
+    }
+    deadlines_.insert({pending.deadline, pending.wire.peer});
+}
+
+void DtlsServer::refuse(const Address& from, std::string_view reason) {
+    auto& slot = associations_.at(from).pending;
+    deadlines_.erase({slot->deadline, from});
+    const auto failed = std::move(slot);
+    erase_if_unused(from);
+    sink_.refused(reason, failed->identity);
+}
+
+void DtlsServer::erase_if_unused(const Address& from) {
+    const auto found = associations_.find(from);
+    if (found != associations_.end() && !found->second.live && !found->second.pending) associations_.erase(found);
+}
+
+void DtlsServer::establish(const Address& from) {
+    auto& association = associations_.at(from);
+    deadlines_.erase({association.pending->deadline, from});
+    auto replaced = std::move(association.live);
+    if (replaced) {
+        live_.erase(replaced->id);
+        by_silence_.erase(replaced->silence);
+    }
+    association.live = std::move(association.pending);
+    auto& session = *association.live;
+    session.id = SessionId{next_session_++};
+    session.shortest = shortest_record(session.ssl.get());
+    session.silence = by_silence_.insert(by_silence_.end(), session.id);
+    live_.emplace(session.id, &session);
+    const auto id = session.id;
+    if (replaced) sink_.closed(replaced->id);
+    while (live_.size() > limits_.sessions) drop(by_silence_.front());
+    if (const auto still = live_.find(id); still != live_.end()) {
+        sink_.established(id, from, std::string(still->second->identity));
+        read_all(id);  // what came behind the Finished message in the same datagram
+    }
+}
+
+void DtlsServer::read_all(SessionId id) {
+    // No record is longer than the datagram it came in.
+    std::array<std::uint8_t, 16'384> plaintext;
+    for (auto found = live_.find(id); found != live_.end(); found = live_.find(id)) {
+        auto& session = *found->second;
+        auto* ssl = session.ssl.get();
+        SSL_alloc_buffers(ssl);
+        ERR_clear_error();
+        const int size = SSL_read(ssl, plaintext.data(), static_cast<int>(plaintext.size()));
+        if (size > 0) {
+            by_silence_.splice(by_silence_.end(), by_silence_, session.silence);
+            sink_.received(id, BytesView(plaintext.data(), static_cast<std::size_t>(size)));
+            continue;  // look it up again: the sink may have dropped it
+        }
+        const int error = SSL_get_error(ssl, size);
+        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+            session.wire.discard();
+            // OpenSSL's two record buffers are 33 KiB; a sleeping device needs none.
+            SSL_free_buffers(ssl);
+            return;
+        }
+        if (error == SSL_ERROR_ZERO_RETURN) SSL_shutdown(ssl);  // answer close_notify
+        drop(id);
+        return;
+    }
+}
+
+void DtlsServer::send(SessionId id, BytesView plaintext) {
+    const auto found = live_.find(id);
+    if (found == live_.end() || plaintext.empty()) return;
+    auto* ssl = found->second->ssl.get();
+    SSL_alloc_buffers(ssl);
+    ERR_clear_error();
+    SSL_write(ssl, plaintext.data(), static_cast<int>(plaintext.size()));
+    SSL_free_buffers(ssl);
+}
+
+void DtlsServer::drop(SessionId id) {
+    const auto found = live_.find(id);
+    if (found == live_.end()) return;
+    auto& association = associations_.at(found->second->wire.peer);
+    const auto dropped = std::move(association.live);
+    by_silence_.erase(dropped->silence);
+    live_.erase(found);
+    erase_if_unused(dropped->wire.peer);
+    sink_.closed(id);
+}
+
+void DtlsServer::tick(Instant now) {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        const auto address = deadlines_.begin()->second;
+        auto& pending = *associations_.at(address).pending;
+        ERR_clear_error();
+        if (now >= pending.give_up || DTLSv1_handle_timeout(pending.ssl.get()) < 0) {
+            refuse(address, "handshake timed out");
+        } else {
+            schedule(now, pending);
+        }
+    }
+}
+
+std::optional<Instant> DtlsServer::next_deadline() const {
+    if (deadlines_.empty()) return std::nullopt;
+    return deadlines_.begin()->first;
+}
+
+}  // namespace fota::adapters

@@ -1,0 +1,266 @@
+#include "coap/message_layer.hpp"
+
+#include <fmt/format.h>
+
+#include <deque>
+
+namespace fota::coap {
+
+struct MessageLayer::Exchange {
+    SessionId session;
+    Message message;
+    Bytes datagram;
+    Retry retry;
+    Instant begun;
+    Instant deadline;
+    Milliseconds timeout{0};
+    int resends = 0;
+    bool acknowledged = false;  ///< an empty ACK came; a separate response will
+};
+
+struct MessageLayer::Remembered {
+    std::uint16_t id;
+    Instant until;
+    Bytes reply;  ///< what the message was answered with; empty: nothing
+};
+
+struct MessageLayer::PeerState {
+    std::uint16_t next_id = 0;
+    std::deque<Remembered> remembered;
+    std::map<Token, ExchangeId> by_token;
+};
+
+MessageLayer::MessageLayer(Sink& sink, std::uint64_t seed, Limits limits)
+    : sink_(sink), limits_(limits), random_(seed) {}
+MessageLayer::~MessageLayer() = default;
+
+MessageLayer::PeerState& MessageLayer::peer(SessionId session) {
+    auto& slot = peers_[session];
+    if (!slot) {
+        slot = std::make_unique<PeerState>();
+        // Random, so that a restarted process does not repeat ids the peer still remembers (RFC 7252 section 4.4).
+        slot->next_id = static_cast<std::uint16_t>(random_());
+    }
+    return *slot;
+}
+
+ExchangeId MessageLayer::start(Instant now, SessionId session, Message message, Retry retry) {
+    auto& state = peer(session);
+    const ExchangeId id{next_exchange_++};
+    if (is_request(message.code) && message.token.view().empty()) {
+        const auto bits = random_();
+        Bytes token(8);
+        for (std::size_t i = 0; i < token.size(); ++i) token[i] = static_cast<std::uint8_t>(bits >> (8 * i));
+        message.token = Token(token);
+    }
+    message.type = Type::con;
+    message.id = state.next_id++;
+    if (const auto it = state.by_token.find(message.token); it != state.by_token.end())
+        finish(it->second, fail(Errc::cancelled, "another exchange took over the token"));
+    auto exchange = std::make_unique<Exchange>();
+    exchange->session = session;
+    exchange->retry = retry;
+    exchange->begun = now;
+    exchange->timeout = retry.ack_timeout;
+    auto datagram = encode(message);
+    exchange->message = std::move(message);
+    auto& entry = *exchange;
+    exchanges_.emplace(id, std::move(exchange));
+    state.by_token.insert_or_assign(entry.message.token, id);
+    if (!datagram) {
+        finish(id, fail(std::move(datagram.error())));
+        return id;
+    }
+    entry.datagram = std::move(*datagram);
+    schedule(id, now + entry.timeout);
+    const Bytes copy = entry.datagram;  // the sink may end this exchange from within
+    sink_.transmit(session, copy);
+    return id;
+}
+
+void MessageLayer::schedule(ExchangeId id, Instant deadline) {
+    unschedule(id);
+    exchanges_.at(id)->deadline = deadline;
+    deadlines_.insert({deadline, id});
+}
+
+void MessageLayer::unschedule(ExchangeId id) {
+    if (const auto it = exchanges_.find(id); it != exchanges_.end()) deadlines_.erase({it->second->deadline, id});
+}
+
+void MessageLayer::cancel(ExchangeId id) {
+    const auto it = exchanges_.find(id);
+    if (it == exchanges_.end()) return;
+    unschedule(id);
+    auto& tokens = peer(it->second->session).by_token;
+    if (const auto entry = tokens.find(it->second->message.token); entry != tokens.end() && entry->second == id)
+        tokens.erase(entry);
+    exchanges_.erase(it);
+}
+
+void MessageLayer::finish(ExchangeId id, Result<Reply> reply) {
+    if (!exchanges_.contains(id)) return;
+    cancel(id);
+    sink_.completed(id, std::move(reply));
+}
+
+std::optional<Instant> MessageLayer::next_deadline() const {
+    if (deadlines_.empty()) return std::nullopt;
+    return deadlines_.begin()->first;
+}
+
+void MessageLayer::tick(Instant now) {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        const auto id = deadlines_.begin()->second;
+        auto& exchange = *exchanges_.at(id);
+        if (exchange.acknowledged || exchange.resends >= exchange.retry.max_retransmit) {
+            finish(id, fail(Error(Errc::timed_out,
+                                  exchange.acknowledged
+                                      ? fmt::format("expected a response after the acknowledgement, found none in {} s",
+                                                    exchange.retry.response_timeout.count() / 1000)
+                                      : fmt::format("expected an answer, found none after {} transmissions in {} s",
+                                                    exchange.resends + 1, to_ms(now - exchange.begun).count() / 1000))
+                                .with("resends", std::to_string(exchange.resends))));
+            continue;
+        }
+        ++exchange.resends;
+        exchange.timeout *= 2;
+        schedule(id, now + exchange.timeout);
+        const Bytes copy = exchange.datagram;
+        sink_.transmit(exchange.session, copy);
+    }
+}
+
+void MessageLayer::forget(SessionId session) {
+    const auto it = peers_.find(session);
+    if (it == peers_.end()) return;
+    std::vector<ExchangeId> ended;
+    for (const auto& [token, id] : it->second->by_token) ended.push_back(id);
+    for (const auto id : ended) finish(id, fail(Errc::peer_gone, "the session to the device ended"));
+    peers_.erase(session);
+}
+
+void MessageLayer::send_empty(SessionId session, Type type, std::uint16_t id) {
+    Message message;
+    message.type = type;
+    message.id = id;
+    if (const auto datagram = encode(message)) sink_.transmit(session, *datagram);
+}
+
+void MessageLayer::expire(PeerState& state, Instant now) const {
+    while (!state.remembered.empty() &&
+           (state.remembered.front().until <= now || state.remembered.size() > limits_.remembered_per_peer))
+        state.remembered.pop_front();
+}
+
+void MessageLayer::remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const {
+    if (!limits_.deduplicate) return;
+    state.remembered.push_back({id, now + limits_.exchange_lifetime, std::move(reply)});
+    expire(state, now);
+}
+
+void MessageLayer::receive(Instant now, SessionId session, BytesView datagram) {
+    auto message = decode(datagram);
+    if (!message) {
+        // RFC 7252 section 4.2: a confirmable message that cannot be processed is rejected with a reset.
+        if (const auto header = peek(datagram); header && header->type == Type::con)
+            send_empty(session, Type::rst, header->id);
+        return;
+    }
+    if (message->type == Type::ack || message->type == Type::rst) {
+        receive_ack_or_reset(now, session, std::move(*message));
+        return;
+    }
+    auto& state = peer(session);
+    expire(state, now);
+    for (const auto& known : state.remembered)
+        if (known.id == message->id) {
+            const Bytes reply = known.reply;
+            if (!reply.empty()) sink_.transmit(session, reply);
+            return;
+        }
+    if (is_request(message->code)) {
+        receive_request(now, session, std::move(*message));
+    } else if (is_response(message->code)) {
+        receive_response(now, session, std::move(*message));
+    } else if (message->type == Type::con) {
+        send_empty(session, Type::rst, message->id);  // a ping, or a reserved code
+    }
+}
+
+void MessageLayer::receive_request(Instant now, SessionId session, Message message) {
+    auto answer = sink_.request(session, message);
+    if (answer.kind == Answer::Kind::silence) return;
+    Message reply;
+    if (answer.kind == Answer::Kind::piggybacked) {
+        reply = std::move(answer.message);
+        reply.token = message.token;
+    }
+    if (message.type == Type::con) {
+        reply.type = Type::ack;
+        reply.id = message.id;
+    } else {
+        if (answer.kind == Answer::Kind::empty_ack) return;
+        reply.type = Type::non;
+        reply.id = peer(session).next_id++;
+    }
+    auto encoded = encode(reply);
+    if (!encoded) return;
+    remember(peer(session), now, message.id, *encoded);
+    sink_.transmit(session, *encoded);
+}
+
+void MessageLayer::receive_response(Instant now, SessionId session, Message message) {
+    auto& state = peer(session);
+    const auto it = state.by_token.find(message.token);
+    // A response to a request only: an exchange of our own separate response waits for an acknowledgement.
+    const bool expected = it != state.by_token.end() && is_request(exchanges_.at(it->second)->message.code);
+    const auto id = expected ? it->second : ExchangeId{};
+    const bool wanted = expected || (message.option(OptionNumber::observe) && sink_.notification(session, message));
+    if (message.type == Type::con) {
+        Message empty;
+        empty.type = wanted ? Type::ack : Type::rst;
+        empty.id = message.id;
+        if (const auto datagram = encode(empty)) {
+            if (wanted) remember(peer(session), now, message.id, *datagram);
+            sink_.transmit(session, *datagram);
+        }
+    } else if (wanted) {
+        remember(peer(session), now, message.id, {});
+    }
+    if (!expected) return;
+    const auto found = exchanges_.find(id);
+    if (found == exchanges_.end()) return;
+    Reply reply{std::move(message), to_ms(now - found->second->begun), found->second->resends};
+    finish(id, std::move(reply));
+}
+
+void MessageLayer::receive_ack_or_reset(Instant now, SessionId session, Message message) {
+    const auto peer_entry = peers_.find(session);
+    if (peer_entry == peers_.end()) return;
+    // An exchange is found by message id: with one token for a whole transfer, a late ACK of an earlier block carries
+    // the token of the current one.
+    for (const auto& [token, id] : peer_entry->second->by_token) {
+        auto& exchange = *exchanges_.at(id);
+        if (exchange.message.id != message.id) continue;
+        if (message.type == Type::rst) {
+            finish(id, fail(Errc::device_refused, "expected an answer, found a reset"));
+            return;
+        }
+        if (message.code == Code::empty) {
+            if (is_request(exchange.message.code)) {
+                exchange.acknowledged = true;
+                schedule(id, now + exchange.retry.response_timeout);
+            } else {
+                finish(id, Reply{std::move(message), to_ms(now - exchange.begun), exchange.resends});
+            }
+            return;
+        }
+        if (message.token != token || !is_response(message.code)) return;
+        Reply reply{std::move(message), to_ms(now - exchange.begun), exchange.resends};
+        finish(id, std::move(reply));
+        return;
+    }
+}
+
+}  // namespace fota::coap

@@ -1,0 +1,309 @@
+#include "image/key.hpp"
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+
+#include "image/image.hpp"
+
+namespace fota::image {
+namespace {
+
+struct Names {
+    KeyType type;
+    std::string_view name;
+    std::string_view word;
+};
+
+constexpr std::array<Names, 6> key_names{{
+    {KeyType::rsa2048, "RSA-2048", "rsa-2048"},
+    {KeyType::rsa3072, "RSA-3072", "rsa-3072"},
+    {KeyType::ecdsa_p256, "ECDSA-P256", "ecdsa-p256"},
+    {KeyType::ecdsa_p384, "ECDSA-P384", "ecdsa-p384"},
+    {KeyType::ed25519, "Ed25519", "ed25519"},
+    {KeyType::x25519, "X25519", "x25519"},
+}};
+
+template <auto function>
+struct Free {
+    void operator()(auto* pointer) const noexcept { function(pointer); }
+};
+using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
+using Decoder = std::unique_ptr<OSSL_DECODER_CTX, Free<OSSL_DECODER_CTX_free>>;
+using Pkcs8 = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free<PKCS8_PRIV_KEY_INFO_free>>;
+using EncryptedPkcs8 = std::unique_ptr<X509_SIG, Free<X509_SIG_free>>;
+using SharedKey = std::shared_ptr<EVP_PKEY>;
+
+SharedKey own(EVP_PKEY* key) {
+    return {key, EVP_PKEY_free};
+}
+
+/// 600,000 rounds of HMAC-SHA256: OWASP's figure for PBKDF2, about a quarter of a second.
+constexpr int pbkdf2_rounds = 600'000;
+/// A key of 3072 bits takes 2.5 KB in PEM; what is far longer is something else.
+constexpr std::size_t longest_key_file = 64 * 1024;
+
+Failure unusable(std::string message) {
+    return fail(Errc::key_unusable, std::move(message));
+}
+
+/// The first key in the bytes, of any format; nullptr when there is none. `selection`: which half is wanted.
+SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
+    if (bytes.empty() || bytes.size() > longest_key_file) return nullptr;
+    const Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+    EVP_PKEY* key = nullptr;
+    const Decoder decoder(OSSL_DECODER_CTX_new_for_pkey(&key, nullptr, nullptr, nullptr, selection, nullptr, nullptr));
+    if (!bio || !decoder) return nullptr;
+    // Always set: without one libcrypto would ask on the terminal.
+    static constexpr unsigned char none = 0;
+    const auto* secret = passphrase == nullptr || passphrase->empty()
+                             ? &none
+                             : reinterpret_cast<const unsigned char*>(passphrase->reveal().data());
+    const auto length = passphrase == nullptr ? 0 : passphrase->reveal().size();
+    OSSL_DECODER_CTX_set_passphrase(decoder.get(), secret, length);
+    const bool decoded = OSSL_DECODER_from_bio(decoder.get(), bio.get()) == 1;
+    ERR_clear_error();
+    auto owned = own(key);
+    return decoded ? owned : nullptr;
+}
+
+Result<KeyType> classify(EVP_PKEY* key) {
+    if (EVP_PKEY_is_a(key, "RSA") == 1) {
+        const int bits = EVP_PKEY_get_bits(key);
+        if (bits == 2048) return KeyType::rsa2048;
+        if (bits == 3072) return KeyType::rsa3072;
+        return unusable(fmt::format("expected an RSA key of 2048 or 3072 bits, found {}", bits));
+    }
+    if (EVP_PKEY_is_a(key, "EC") == 1) {
+        std::array<char, 64> group{};
+        std::size_t length = 0;
+        if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &length) != 1) group[0] = '\0';
+        const std::string_view curve(group.data());
+        if (curve == "prime256v1") return KeyType::ecdsa_p256;
+        if (curve == "secp384r1") return KeyType::ecdsa_p384;
+        return unusable(fmt::format("expected a key on the curve P-256 or P-384, found {}",
+                                    curve.empty() ? "a curve without a name" : curve));
+    }
+    if (EVP_PKEY_is_a(key, "ED25519") == 1) return KeyType::ed25519;
+    if (EVP_PKEY_is_a(key, "X25519") == 1) return KeyType::x25519;
+    const char* name = EVP_PKEY_get0_type_name(key);
+    return unusable(
+        fmt::format("expected an RSA, ECDSA, Ed25519 or X25519 key, found {}", name == nullptr ? "another" : name));
+}
+
+/// Runs one of libcrypto's i2d functions.
+Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**)) {
+    const int length = encode(key, nullptr);
+    if (length <= 0) return {};
+    Bytes out(static_cast<std::size_t>(length));
+    auto* cursor = out.data();
+    return encode(key, &cursor) == length ? out : Bytes{};
+}
+
+std::string bio_text(BIO* bio) {
+    char* data = nullptr;
+    const long length = BIO_get_mem_data(bio, &data);
+    return length > 0 ? std::string(data, static_cast<std::size_t>(length)) : std::string{};
+}
+
+/// MCUboot's published keys (repository root, root-*.pem), by the hash of what a bootloader embeds: with SHA-256, and
+/// with the other hash that images signed by them carry.
+struct Published {
+    std::string_view name;
+    std::string_view hash;
+};
+constexpr std::array<Published, 12> published{{
+    {"root-rsa-2048", "fc5701dc6135e1323847bdc40f04d2e5bee5833b23c29f93593d00018cfa9994"},
+    {"root-rsa-3072", "449793fb65cd7698753d5b3f35fab15f1e3a45111ff24e1d46741de5ae12d59e"},
+    {"root-ec-p256", "e30466f6b8470c1f29070b17f1e2d3e94d445e3f608087fdc711e4382bb538b6"},
+    {"root-ec-p384", "6bcd1e16d80e5fe13a5307e6f1de8344c7e50e537d9962ce35ef6db5e642fae8"},
+    {"root-ec-p384",
+     "85b7bd5f5dff9a03a99927adaf6ca6febde822c1a480928324a8e60323715c5779461c496a95aee8c4f90b99779f848a"},
+    {"root-ed25519", "c1907fa4eac7fae3840a78902b6f0710b037e9968e5c6274a12a28790c7d4e3c"},
+    {"root-ed25519",
+     "e3e129b49f1218e18e4614acb2523389c75852ebb98b4d2c6171a2fc65706ba3d1ddf85f52e71450c3e572e624695fafd41ce4d9354d6c2b1"
+     "9f7d600"
+     "1a6ae8b0"},
+    {"root-ed25519-2", "6754edab1e29affef4a05935adecbeb1a7b8b62397b31e39a61b5bfcaafd63af"},
+    {"root-ed25519-unknown", "b1d87d60173352b9a4808979790fc699fb4c4f83b49cf1970edd96ff4adc36a6"},
+    {"enc-rsa2048", "5ac4d62dc5efbed57e705f61b5f2df8e2b73ec5a573c1582144e38131f4c62d7"},
+    {"enc-ec256", "3c23fc4e1d332a0c86e6a8bf6ecf26046d702302e135bf53fc04a009a33a78c5"},
+    {"enc-x25519", "9a1dc1eb80199d8498f2a75dde0a7b75216e8302bf3a12bd04f153f48f3f24a0"},
+}};
+
+}  // namespace
+
+std::string_view key_type_name(KeyType type) noexcept {
+    return std::ranges::find(key_names, type, &Names::type)->name;
+}
+std::string_view key_type_word(KeyType type) noexcept {
+    return std::ranges::find(key_names, type, &Names::type)->word;
+}
+
+std::optional<KeyType> key_type_from_word(std::string_view word) noexcept {
+    const auto it = std::ranges::find(key_names, word, &Names::word);
+    return it == key_names.end() ? std::nullopt : std::optional(it->type);
+}
+
+std::uint16_t signature_tlv(KeyType type) noexcept {
+    switch (type) {
+        case KeyType::rsa2048:
+            return tlv::rsa2048;
+        case KeyType::rsa3072:
+            return tlv::rsa3072;
+        case KeyType::ecdsa_p256:
+        case KeyType::ecdsa_p384:
+            return tlv::ecdsa;
+        case KeyType::ed25519:
+            return tlv::ed25519;
+        case KeyType::x25519:
+            return 0;
+    }
+    return 0;
+}
+
+HashType default_hash(KeyType type) noexcept {
+    return type == KeyType::ecdsa_p384 ? HashType::sha384 : HashType::sha256;
+}
+
+bool allows_hash(KeyType type, HashType hash) noexcept {
+    return hash == default_hash(type) || (type == KeyType::ed25519 && hash == HashType::sha512);
+}
+
+Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
+    PublicKey out;
+    TRY(out.type_, classify(key));
+    // MCUboot reads uncompressed points only, whatever the file held.
+    if (EVP_PKEY_is_a(key, "EC") == 1)
+        EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
+    const auto spki = to_der(key, i2d_PUBKEY);
+    const bool rsa = out.type_ == KeyType::rsa2048 || out.type_ == KeyType::rsa3072;
+    out.encoded_ = rsa ? to_der(key, i2d_PublicKey) : spki;
+    // Decoded again, so that the object holds no private half.
+    const auto* cursor = spki.data();
+    out.key_ = own(d2i_PUBKEY(nullptr, &cursor, static_cast<long>(spki.size())));
+    ERR_clear_error();
+    if (out.encoded_.empty() || !out.key_)
+        return unusable("expected a complete public key, found one that cannot be encoded");
+    return out;
+}
+
+Result<PublicKey> PublicKey::parse(BytesView pem_or_der) {
+    if (is_encrypted_key(pem_or_der))
+        return unusable("expected a public key, found an encrypted private key: write its public half to a file first");
+    auto key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
+    if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    if (!key) return unusable("expected a public key in PEM or DER, found neither");
+    return from_evp(key.get());
+}
+
+std::string PublicKey::pem() const {
+    const Bio bio(BIO_new(BIO_s_mem()));
+    if (!bio || PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1) return {};
+    return bio_text(bio.get());
+}
+
+Result<PrivateKey> PrivateKey::generate(KeyType type) {
+    PrivateKey out;
+    switch (type) {
+        case KeyType::rsa2048:
+            out.key_ = own(EVP_RSA_gen(2048));
+            break;
+        case KeyType::rsa3072:
+            out.key_ = own(EVP_RSA_gen(3072));
+            break;
+        case KeyType::ecdsa_p256:
+            out.key_ = own(EVP_EC_gen("P-256"));
+            break;
+        case KeyType::ecdsa_p384:
+            out.key_ = own(EVP_EC_gen("P-384"));
+            break;
+        case KeyType::ed25519:
+            out.key_ = own(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+            break;
+        case KeyType::x25519:
+            out.key_ = own(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
+            break;
+    }
+    if (!out.key_) return unusable(fmt::format("expected libcrypto to make an {} key, it failed", key_type_name(type)));
+    TRY(out.public_, PublicKey::from_evp(out.key_.get()));
+    return out;
+}
+
+Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* passphrase) {
+    const bool encrypted = is_encrypted_key(pem_or_der);
+    if (encrypted && passphrase == nullptr)
+        return fail(Errc::credentials_unusable, "expected a passphrase for the encrypted private key, found none");
+    PrivateKey out;
+    out.key_ = decode(pem_or_der, EVP_PKEY_KEYPAIR, passphrase);
+    if (!out.key_ && encrypted)
+        return fail(Errc::credentials_unusable, "expected the passphrase of the encrypted private key, found another");
+    if (!out.key_) {
+        if (PublicKey::parse(pem_or_der)) return unusable("expected a private key, found a public key");
+        return unusable("expected a private key in PEM or DER, found neither");
+    }
+    // The decoder also hands out public keys where that is all there is.
+    const Secret<Bytes> secret(to_der(out.key_.get(), i2d_PrivateKey));
+    ERR_clear_error();
+    if (secret.empty()) return unusable("expected a private key, found a public key");
+    TRY(out.public_, PublicKey::from_evp(out.key_.get()));
+    return out;
+}
+
+Result<Secret<std::string>> PrivateKey::pem(const Passphrase* passphrase) const {
+    // Secure memory: BIO_s_secmem wipes its buffer when it is freed.
+    const Bio bio(BIO_new(BIO_s_secmem()));
+    const Pkcs8 plain(EVP_PKEY2PKCS8(key_.get()));
+    bool written = false;
+    if (bio && plain && passphrase == nullptr) {
+        written = PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio.get(), plain.get()) == 1;
+    } else if (bio && plain) {
+        X509_ALGOR* scheme =
+            PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), pbkdf2_rounds, nullptr, 16, nullptr, NID_hmacWithSHA256);
+        const auto& secret = passphrase->reveal();
+        const EncryptedPkcs8 sealed(
+            scheme == nullptr ? nullptr
+                              : PKCS8_set0_pbe(secret.data(), static_cast<int>(secret.size()), plain.get(), scheme));
+        if (scheme != nullptr && !sealed) X509_ALGOR_free(scheme);
+        written = sealed && PEM_write_bio_PKCS8(bio.get(), sealed.get()) == 1;
+    }
+    ERR_clear_error();
+    if (!written) return unusable("expected libcrypto to encode the private key, it failed");
+    return Secret<std::string>(bio_text(bio.get()));
+}
+
+bool is_encrypted_key(BytesView pem_or_der) {
+    const auto text = as_text(pem_or_der);
+    if (text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
+        text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)
+        return true;
+    // EncryptedPrivateKeyInfo in DER: SEQUENCE { SEQUENCE { OID pkcs5 ...; no other key form begins so.
+    const auto* cursor = pem_or_der.data();
+    if (pem_or_der.empty() || pem_or_der.size() > longest_key_file || pem_or_der[0] != 0x30) return false;
+    const EncryptedPkcs8 sealed(d2i_X509_SIG(nullptr, &cursor, static_cast<long>(pem_or_der.size())));
+    ERR_clear_error();
+    if (!sealed) return false;
+    const X509_ALGOR* algorithm = nullptr;
+    X509_SIG_get0(sealed.get(), &algorithm, nullptr);
+    const ASN1_OBJECT* name = nullptr;
+    X509_ALGOR_get0(&name, nullptr, nullptr, algorithm);
+    return OBJ_obj2nid(name) == NID_pbes2;
+}
+
+std::string_view development_key_name(BytesView key_hash) noexcept {
+    const auto hex = to_hex(key_hash);
+    const auto it = std::ranges::find(published, std::string_view(hex), &Published::hash);
+    return it == published.end() ? std::string_view{} : it->name;
+}
+
+}  // namespace fota::image

@@ -1,0 +1,237 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "image/image.hpp"
+#include "image/key.hpp"
+#include "layout/rules.hpp"
+#include "layout/text.hpp"
+
+namespace fota::layout::rules {
+namespace {
+
+struct SignatureOption {
+    std::string_view option;
+    std::uint16_t tlv;
+};
+/// MCUboot's options and what they accept (boot/zephyr/Kconfig).
+constexpr std::array signature_options{SignatureOption{"CONFIG_BOOT_SIGNATURE_TYPE_ECDSA_P256", image::tlv::ecdsa},
+                                       SignatureOption{"CONFIG_BOOT_SIGNATURE_TYPE_ED25519", image::tlv::ed25519},
+                                       SignatureOption{"CONFIG_BOOT_SIGNATURE_TYPE_RSA", image::tlv::rsa2048}};
+
+std::optional<std::uint16_t> wanted_signature(const Project& project) {
+    for (const auto& [option, tlv] : signature_options)
+        if (project.mcuboot.config.on(option))
+            return tlv == image::tlv::rsa2048 &&
+                           project.mcuboot.config.number("CONFIG_BOOT_SIGNATURE_TYPE_RSA_LEN", 2048) == 3072
+                       ? image::tlv::rsa3072
+                       : tlv;
+    return std::nullopt;
+}
+
+/// Does any source below `directory` mention one of the words? Bounded in files, bytes and depth.
+bool mentions(const FileTree& files, const std::string& directory, std::span<const std::string_view> words,
+              unsigned depth, unsigned& budget, bool& any) {
+    for (const auto& entry : files.list(directory)) {
+        const auto path = join(directory, entry.name);
+        if (entry.is_directory) {
+            if (depth < 8 && mentions(files, path, words, depth + 1, budget, any)) return true;
+            continue;
+        }
+        const bool code = entry.name.ends_with(".c") || entry.name.ends_with(".cpp") || entry.name.ends_with(".cc") ||
+                          entry.name.ends_with(".h") || entry.name.ends_with(".hpp") || entry.name.ends_with(".rs");
+        if (!code) continue;
+        if (budget == 0) return true;  // too much to read: nothing is claimed
+        --budget;
+        any = true;
+        const auto text = read_text(files, path, 1U << 20);
+        if (!text) continue;
+        if (std::ranges::any_of(words, [&](std::string_view word) { return text->find(word) != std::string::npos; }))
+            return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void full_modem_image_for_app(const Project&, const Inputs& inputs, Findings& findings) {
+    if (inputs.image->what != "a full modem firmware") return;
+    auto& f = findings.add(Severity::error, {inputs.image->name, 0},
+                           "This is a full modem firmware (CBOR 84 d2), not an application image.");
+    f.expected = "an MCUboot image";
+    f.found = inputs.image->what;
+    f.fix = "send it to the modem's instance, not to the application's";
+}
+
+void image_not_signed(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto& facts = *inputs.image;
+    if (facts.walkable && (facts.signature_type || (project.tree == Tree::build && project.mcuboot.config_readable &&
+                                                    !wanted_signature(project))))
+        return;
+    auto& f = findings.add(Severity::error, {facts.name, 0},
+                           facts.walkable ? "The image carries no signature; MCUboot refuses it."
+                                          : "MCUboot refuses this file: it is no image with a header that it knows.");
+    f.expected = "a signed MCUboot image (zephyr.signed.bin)";
+    f.found = facts.walkable ? "no signature" : facts.what;
+    f.fix =
+        "upload <application>/zephyr/zephyr.signed.bin of the build, or sign: fotactl image sign --key KEY --version "
+        "1.2.3 IN OUT";
+}
+
+void image_larger_than_secondary(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto layout = slots(project);
+    if (!layout || inputs.image->size <= layout->secondary.size) return;
+    auto& f = findings.add(Severity::error, {inputs.image->name, 0},
+                           "The image is larger than the secondary slot: the download fails.");
+    f.expected = fmt::format("at most {} bytes", with_thousands(layout->secondary.size));
+    f.found = with_thousands(inputs.image->size);
+    f.fix = "enlarge both slots, or shrink the image";
+}
+
+void image_exceeds_swap_limit(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto layout = slots(project);
+    const auto& facts = *inputs.image;
+    if (!layout || !facts.walkable) return;
+    const std::uint64_t limit = image_limit(*layout);
+    if (facts.end <= limit) return;
+    // imgtool counts 128 sectors, does not round its trailer up and keeps no sector for the move.
+    const fota_slot_geometry assumed{1, 1, page_size, 128, write_size};
+    const auto accepted =
+        layout->primary.size - std::min<std::uint64_t>(layout->primary.size, fota_trailer_size(&assumed));
+    auto& f = findings.add(
+        Severity::error, {facts.name, 0},
+        fmt::format(
+            "The image does not leave MCUboot the room it needs to swap ({}, {} sectors): {}.",
+            boot_mode_name(layout->mode), layout->max_sectors,
+            facts.end <= accepted
+                ? fmt::format(
+                      "imgtool accepts up to {} bytes in this slot and signs it without a word, the device refuses it",
+                      with_thousands(accepted))
+                : std::string("the device refuses it")));
+    f.expected = fmt::format("at most {} bytes", with_thousands(limit));
+    f.found = with_thousands(facts.end);
+    f.fix = "shrink the image, or enlarge both slots";
+}
+
+void key_not_in_mcuboot(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto& facts = *inputs.image;
+    if (!facts.walkable) return;
+    const auto wanted = wanted_signature(project);
+    if (wanted && facts.signature_type && *wanted != *facts.signature_type) {
+        auto& f = findings.add(Severity::error, {facts.name, 0},
+                               "The image is signed with another kind of key than MCUboot was built for.");
+        f.expected = image::tlv_name(*wanted);
+        f.found = image::tlv_name(*facts.signature_type);
+        f.fix = "one key file and type for both: SB_CONFIG_BOOT_SIGNATURE_KEY_FILE and SB_CONFIG_BOOT_SIGNATURE_TYPE_…";
+        return;
+    }
+    const auto key = pinned_key(project);
+    if (!key || facts.key_hash.size() != 32) return;
+    const auto hash = sha256(*key);
+    if (std::ranges::equal(hash, facts.key_hash)) return;
+    auto& f = findings.add(Severity::error, {facts.name, 0},
+                           "The image is signed with a key that this MCUboot does not hold.");
+    f.expected = short_hex(hash);
+    f.found = short_hex(facts.key_hash);
+    f.fix = "sign with the key whose public half is in mcuboot/zephyr/autogen-pubkey.c";
+}
+
+void development_key(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto published = [](std::string_view path) {
+        const auto name = base_name(path);
+        return name.starts_with("root-") && name.ends_with(".pem");
+    };
+    const auto say = [&](Where where, std::string found) {
+        auto& f = findings.add(
+            Severity::warning, std::move(where),
+            "MCUboot trusts a published development key: anyone can sign an update that these devices install.");
+        f.expected = "a key of your own";
+        f.found = std::move(found);
+        f.fix =
+            "fotactl key new --type ecdsa-p256 --out release.pem, and in sysbuild.conf:\n  "
+            "SB_CONFIG_BOOT_SIGNATURE_KEY_FILE=\"/path/to/release.pem\"";
+    };
+    if (inputs.image && !inputs.image->key_hash.empty())
+        if (const auto name = image::development_key_name(inputs.image->key_hash); !name.empty())
+            say({inputs.image->name, 0}, std::string(name));
+    constexpr std::string_view option = "SB_CONFIG_BOOT_SIGNATURE_KEY_FILE";
+    if (project.tree == Tree::source) {
+        if (!project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT")) return;
+        const auto* setting = project.sysbuild.find(option);
+        if (setting == nullptr || setting->value.empty()) {
+            say(project.sysbuild.find("SB_CONFIG_BOOTLOADER_MCUBOOT")->where,
+                "no key file, so root-ec-p256.pem by default");
+        } else if (published(setting->value)) {
+            say(setting->where, std::string(base_name(setting->value)));
+        }
+        return;
+    }
+    const auto* setting = project.mcuboot.config.find("CONFIG_BOOT_SIGNATURE_KEY_FILE");
+    if (setting != nullptr && published(setting->value)) say(setting->where, std::string(base_name(setting->value)));
+}
+
+void reset_vector_outside_primary(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto layout = slots(project);
+    if (!layout || !inputs.image->reset_vector) return;
+    const std::uint64_t vector = *inputs.image->reset_vector;
+    const auto within = [&](std::uint64_t from, std::uint64_t to) { return vector >= from && vector < to; };
+    if (within(layout->primary.address, layout->primary.end())) return;
+    for (const char* name : {"s0", "s1"})
+        if (const auto* one = project.partition(name); one != nullptr && within(one->address, one->end())) return;
+    auto& f = findings.add(Severity::error, {inputs.image->name, 0},
+                           "The image was linked for another place: its reset vector points outside the primary slot.");
+    f.expected = fmt::format("{:#x} to {:#x}", layout->primary.address, layout->primary.end());
+    f.found = fmt::format("{:#x}", vector);
+    f.fix = "build the image with this layout";
+}
+
+void image_never_confirmed(const Project& project, const Inputs&, Findings& findings) {
+    static constexpr std::array<std::string_view, 2> words{"boot_write_img_confirmed", "lwm2m_init_image"};
+    for (const char* option : {"CONFIG_MCUMGR_GRP_IMG", "CONFIG_MCUMGR_CMD_IMG_MGMT"})
+        if (project.app.config.on(option)) return;
+    if (!project.external() && !project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") &&
+        !project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"))
+        return;
+    unsigned budget = 2000;
+    bool any = false;
+    if (mentions(*project.files, "src", words, 0, budget, any) || !any) return;
+    auto& f = findings.add(Severity::warning, {"src", 0},
+                           "Nothing in src/ confirms a new image: MCUboot reverts to the old one at the next reset.");
+    f.expected = "boot_write_img_confirmed() or lwm2m_init_image()";
+    f.found = "neither";
+    f.fix = "call boot_write_img_confirmed() once the new image has reached the server";
+}
+
+void merged_hex_has_external(const Project& project, const Inputs&, Findings& findings) {
+    const auto text = read_text(*project.files, "merged.hex", 8U << 20);
+    if (!text) return;
+    bool said = false;
+    for_each_line(*text, [&](unsigned line, std::string_view raw) {
+        // ":02000004hhhhcc": extended linear address; internal flash lies below 0x10000000.
+        if (said || raw.size() < 13 || !raw.starts_with(":02000004")) return;
+        const auto high = from_hex(raw.substr(9, 4));
+        if (!high || (*high)[0] < 0x10 || (*high)[0] >= 0xff) return;
+        said = true;
+        auto& f = findings.add(Severity::note, {"merged.hex", line},
+                               "merged.hex has records of external flash, which a debugger cannot write over SPI.");
+        f.expected = "addresses below 0x10000000";
+        f.found = "0x" + to_hex(*high) + "0000";
+        f.fix = "flash the internal part only";
+    });
+}
+
+void swap_plaintext_on_bus(const Project& project, const Inputs&, Findings& findings) {
+    const auto* setting = project.mcuboot.config.find("CONFIG_BOOT_ENCRYPT_IMAGE");
+    if (setting == nullptr) setting = project.sysbuild.find("SB_CONFIG_BOOT_ENCRYPTION");
+    if (setting == nullptr || setting->value != "y") return;
+    auto& f = findings.add(Severity::note, setting->where,
+                           "With encrypted images MCUboot still moves plain text over the flash's bus while it swaps.");
+    f.expected = "a threat model that accepts this";
+    f.found = "image encryption with an external secondary slot";
+    f.fix = "assess whether the bus can be probed";
+}
+
+}  // namespace fota::layout::rules

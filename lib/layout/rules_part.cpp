@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "layout/rules.hpp"
+
+namespace fota::layout::rules {
+namespace {
+
+/// The MX25R6435F's Basic Flash Parameter table (SFDP, JESD216), up to where its variants agree.
+constexpr std::array<std::uint8_t, 40> mx25r64_bfp{0xe5, 0x20, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x03, 0x44, 0xeb,
+                                                   0x08, 0x6b, 0x08, 0x3b, 0x04, 0xbb, 0xee, 0xff, 0xff, 0xff,
+                                                   0xff, 0xff, 0x00, 0xff, 0xff, 0xff, 0x00, 0xff, 0x0c, 0x20,
+                                                   0x0f, 0x52, 0x10, 0xd8, 0x00, 0xff, 0x23, 0x72, 0xf5, 0x00};
+constexpr flash::JedecId mx25r64_id{0xc2, 0x28, 0x17};
+
+struct Described {
+    const DtNode* node = nullptr;
+    std::optional<flash::JedecId> id;
+    std::optional<std::uint64_t> bits;
+    std::vector<std::uint8_t> bfp;
+    const Image* image = nullptr;
+
+    Where where(std::string_view property) const {
+        const auto* found = node->find(property);
+        if (found != nullptr && !found->where.file.empty()) return found->where;
+        return node->where.file.empty() ? image->devicetree_where() : node->where;
+    }
+};
+
+std::optional<Described> described(const Project& project) {
+    for (const auto* image : {&project.app, &project.mcuboot}) {
+        const auto* node = project.flash_or_board(*image);
+        if (node == nullptr) continue;
+        Described out;
+        out.node = node;
+        out.image = image;
+        if (const auto* id = node->find("jedec-id"))
+            if (const auto bytes = id->bytes(); bytes.size() == 3)
+                out.id = flash::JedecId{bytes[0], bytes[1], bytes[2]};
+        if (const auto* size = node->find("size")) out.bits = size->number();
+        if (const auto* bfp = node->find("sfdp-bfp")) out.bfp = bfp->bytes();
+        return out;
+    }
+    return std::nullopt;
+}
+
+/// Bits by the table's second double word (JESD216): bit 31 clear: the number less one; set: a power of two.
+std::optional<std::uint64_t> density(const std::vector<std::uint8_t>& bfp) {
+    if (bfp.size() < 8) return std::nullopt;
+    const auto word = load_le32(bfp.data() + 4);
+    if ((word & 0x80000000U) == 0) return std::uint64_t{word} + 1;
+    const auto power = word & 0x7fffffffU;
+    return power < 63 ? std::optional(std::uint64_t{1} << power) : std::nullopt;
+}
+
+}  // namespace
+
+void jedec_id_mismatch(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto& fitted = *inputs.flash_part;
+    const bool nand =
+        fitted[0] == 0x00 ? fitted[1] == 0xef && fitted[2] == 0xaa : fitted[0] == 0xef && fitted[1] == 0xaa;
+    const bool silent = (fitted[0] | fitted[1] | fitted[2]) == 0 || (fitted[0] & fitted[1] & fitted[2]) == 0xff;
+    const auto flash = described(project);
+    if (nand || silent || !flash || !flash->id || *flash->id == fitted) return;
+    const auto* part = flash::find_part(fitted);
+    auto& f = findings.add(
+        Severity::error, flash->where("jedec-id"),
+        fmt::format(
+            "The flash that is fitted answers with another id than the devicetree has{}: the driver refuses it.",
+            part == nullptr ? "" : fmt::format(" (it is a {})", part->name)));
+    f.expected = flash::jedec_text(fitted);
+    f.found = flash::jedec_text(*flash->id);
+    f.fix = fmt::format("jedec-id = [{}]; and replace sfdp-bfp too{}", flash::jedec_text(fitted),
+                        part == nullptr ? "" : fmt::format("; size = <{}>;", std::uint64_t{part->size} * 8));
+}
+
+void nand_part_as_nor(const Project&, const Inputs& inputs, Findings& findings) {
+    const auto& fitted = *inputs.flash_part;
+    const bool nand =
+        fitted[0] == 0x00 ? fitted[1] == 0xef && fitted[2] == 0xaa : fitted[0] == 0xef && fitted[1] == 0xaa;
+    if (!nand) return;
+    auto& f = findings.add(Severity::error, {}, "The part is a SPI NAND (W25N); the SPI NOR driver cannot drive it.");
+    f.expected = "a SPI NOR part";
+    f.found = flash::jedec_text(fitted);
+    f.fix = "fit a NOR part";
+}
+
+void sfdp_bfp_of_other_part(const Project& project, const Inputs&, Findings& findings) {
+    const auto flash = described(project);
+    if (!flash || flash->bfp.empty()) return;
+    const auto bits = density(flash->bfp);
+    if (bits && flash->bits && *bits != *flash->bits) {
+        auto& f = findings.add(Severity::error, flash->where("sfdp-bfp"),
+                               "The SFDP table in the devicetree is of a part of another size.");
+        f.expected = fmt::format("{} bits, as `size` says", *flash->bits);
+        f.found = fmt::format("{} bits", *bits);
+        f.fix = "read the part's own table (build once with CONFIG_SPI_NOR_SFDP_RUNTIME=y) and put it in sfdp-bfp";
+        return;
+    }
+    if (flash->id && *flash->id != mx25r64_id && flash->bfp.size() >= mx25r64_bfp.size() &&
+        std::ranges::equal(std::span(flash->bfp).first(mx25r64_bfp.size()), mx25r64_bfp)) {
+        auto& f = findings.add(Severity::error, flash->where("sfdp-bfp"),
+                               "The SFDP table in the devicetree is the MX25R6435F's, the id another part's.");
+        f.expected = fmt::format("the table of {}", flash::jedec_text(*flash->id));
+        f.found = "the table of c2 28 17";
+        f.fix = "read the part's own table (build once with CONFIG_SPI_NOR_SFDP_RUNTIME=y) and put it in sfdp-bfp";
+    }
+}
+
+void flash_size_in_bytes(const Project& project, const Inputs&, Findings& findings) {
+    const auto flash = described(project);
+    if (!flash || !flash->id || !flash->bits) return;
+    const auto power = (*flash->id)[2];
+    if (power < 40 && *flash->bits == std::uint64_t{1} << power) {
+        auto& f = findings.add(Severity::error, flash->where("size"),
+                               "`size` of the flash node is in bits; this is the part's size in bytes, so seven "
+                               "eighths of it are out of reach.");
+        f.expected = fmt::format("<{}>", *flash->bits * 8);
+        f.found = fmt::format("<{}>", *flash->bits);
+        f.fix = fmt::format("size = <{}>;", *flash->bits * 8);
+        return;
+    }
+    const auto* part = flash::find_part(*flash->id);
+    if (part == nullptr || *flash->bits == std::uint64_t{part->size} * 8) return;
+    auto& f = findings.add(Severity::warning, flash->where("size"),
+                           fmt::format("`size` is not that of a {}, whose id the node has.", part->name));
+    f.expected = fmt::format("<{}> (bits)", std::uint64_t{part->size} * 8);
+    f.found = fmt::format("<{}>", *flash->bits);
+    f.fix = fmt::format("size = <{}>;", std::uint64_t{part->size} * 8);
+}
+
+}  // namespace fota::layout::rules

@@ -1,0 +1,296 @@
+// Reads an application's source directory by sysbuild's and Zephyr's file rules.
+//
+// Zephyr, doc/build/dts/howtos.rst and kconfig/setting.rst: boards/<board>.overlay and
+// boards/<board>_<revision>.overlay are used together; app.overlay only when there is neither. prj.conf is extended by
+// boards/<board>.conf. Sysbuild: sysbuild/<image>.conf and .overlay extend an image, a directory sysbuild/<image>/
+// replaces its configuration directory.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "layout/project_reader.hpp"
+#include "layout/text.hpp"
+#include "layout/yaml.hpp"
+
+namespace fota::layout {
+namespace {
+
+constexpr std::size_t most_scripts_bytes = 256U << 10;
+
+/// CMakeLists.txt and CMakePresets.json, which may name a board and files.
+struct Scripts {
+    std::string cmake;
+    std::string presets;
+
+    bool name(std::string_view file) const {
+        return cmake.find(file) != std::string::npos || presets.find(file) != std::string::npos;
+    }
+    /// The line that names the file speaks of MCUboot's image.
+    bool name_for_mcuboot(std::string_view file) const {
+        bool found = false;
+        for (const auto* text : {&cmake, &presets})
+            for_each_line(*text, [&](unsigned, std::string_view line) {
+                found = found ||
+                        (line.find(file) != std::string_view::npos && line.find("mcuboot_") != std::string_view::npos);
+            });
+        return found;
+    }
+};
+
+std::string script(ProjectReader& reader, const char* path) {
+    auto text = read_text(reader.files(), path, most_scripts_bytes);
+    return text ? std::move(*text) : std::string();
+}
+
+void boards_of_presets(const std::string& presets, std::set<std::string>& boards) {
+    const auto document = nlohmann::json::parse(presets, nullptr, false, true);
+    if (!document.is_object()) return;
+    const auto list = document.find("configurePresets");
+    if (list == document.end() || !list->is_array()) return;
+    for (const auto& preset : *list) {
+        if (!preset.is_object()) continue;
+        const auto variables = preset.find("cacheVariables");
+        if (variables == preset.end() || !variables->is_object()) continue;
+        auto board = variables->find("BOARD");
+        if (board == variables->end()) continue;
+        if (board->is_object() && board->contains("value")) board = board->find("value");
+        if (board->is_string()) boards.insert(board->get<std::string>());
+    }
+}
+
+void boards_of_cmake(const std::string& cmake, std::set<std::string>& boards) {
+    for_each_line(cmake, [&](unsigned, std::string_view raw) {
+        auto line = trim(raw);
+        if (!line.starts_with("set(BOARD ")) return;
+        line = trim(line.substr(10));
+        line = line.substr(0, line.find_first_of(" )"));
+        if (line.starts_with('"') && line.ends_with('"') && line.size() > 1) line = line.substr(1, line.size() - 2);
+        if (!line.empty() && line.front() != '$') boards.insert(std::string(line));
+    });
+}
+
+void boards_of_sample(const std::string& sample, std::set<std::string>& boards) {
+    const auto root = parse_yaml(sample);
+    if (!root) return;  // twister's file, not an input of ours
+    const auto take = [&](const YamlNode* node) {
+        if (node == nullptr) return;
+        if (node->kind == YamlNode::Kind::scalar) {
+            std::string_view rest = node->scalar;
+            while (!rest.empty()) {
+                const auto word = rest.substr(0, rest.find(' '));
+                if (!word.empty()) boards.insert(std::string(word));
+                rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+            }
+        }
+        for (const auto& item : node->items)
+            if (item->kind == YamlNode::Kind::scalar) boards.insert(item->scalar);
+    };
+    take((*root)->at("common/platform_allow"));
+    take((*root)->at("common/integration_platforms"));
+    if (const auto* tests = (*root)->get("tests"))
+        for (const auto& test : tests->entries) {
+            take(test.value->get("platform_allow"));
+            take(test.value->get("integration_platforms"));
+        }
+}
+
+void boards_of_file_names(const FileTree& files, std::set<std::string>& boards) {
+    const auto take = [&](const std::string& directory, std::string_view prefix) {
+        for (const auto& entry : files.list(directory)) {
+            std::string_view name = entry.name;
+            if (entry.is_directory || !name.starts_with(prefix)) continue;
+            const auto dot = name.rfind('.');
+            if (dot == std::string_view::npos) continue;
+            const auto ending = name.substr(dot);
+            if (ending != ".conf" && ending != ".overlay" && ending != ".yml") continue;
+            const auto target = parse_board_target(name.substr(prefix.size(), dot - prefix.size()));
+            // A revision in a file name says for which revision the file is, not which one is built.
+            if (target && target->facts != nullptr)
+                boards.insert(target->board + (target->qualifiers.empty() ? "" : "/" + target->qualifiers));
+        }
+    };
+    take("boards", "");
+    take("", "pm_static_");
+    if (boards.empty()) {
+        take("sysbuild/mcuboot/boards", "");
+        take("child_image/mcuboot/boards", "");
+    }
+}
+
+/// Takes the one board these names agree on; several boards make candidates.
+bool choose(Project& project, const std::set<std::string>& names, const std::string& origin) {
+    std::optional<BoardTarget> best;
+    std::set<std::string> distinct;
+    for (const auto& name : names) {
+        auto target = parse_board_target(name);
+        if (!target) continue;
+        distinct.insert(target->board);
+        if (!best || (target->non_secure() && !best->non_secure()) ||
+            (target->non_secure() == best->non_secure() && best->revision.empty()))
+            best = std::move(target);
+    }
+    if (distinct.size() == 1) {
+        project.board = std::move(best);
+        project.board_origin = origin;
+        project.board_candidates.clear();
+        return true;
+    }
+    if (distinct.size() > 1 && project.board_candidates.empty())
+        project.board_candidates.assign(distinct.begin(), distinct.end());
+    return false;
+}
+
+void find_source_board(ProjectReader& reader, Project& project, const Scripts& scripts) {
+    std::set<std::string> names;
+    boards_of_presets(scripts.presets, names);
+    if (choose(project, names, "CMakePresets.json")) return;
+    names.clear();
+    boards_of_cmake(scripts.cmake, names);
+    if (choose(project, names, "CMakeLists.txt")) return;
+    names.clear();
+    boards_of_file_names(reader.files(), names);
+    if (choose(project, names, "file names")) return;
+    names.clear();
+    boards_of_sample(script(reader, "sample.yaml"), names);
+    if (choose(project, names, "sample.yaml")) return;
+    // The modem library is for nRF91 alone, and only one nRF91 board of those known calls its flash mx25r64.
+    if (!project.board_candidates.empty() || !project.app.config.on("CONFIG_NRF_MODEM_LIB")) return;
+    for (const char* overlay : {"app.overlay", "sysbuild/mcuboot.overlay", "child_image/mcuboot.overlay"})
+        if (script(reader, overlay).find("&mx25r64") != std::string::npos) {
+            choose(project, {"nrf9160dk/nrf9160/ns"}, std::string("&mx25r64 in ") + overlay);
+            return;
+        }
+}
+
+std::string sdk_version(ProjectReader& reader) {
+    const auto west = parse_yaml(script(reader, "west.yml"));
+    if (!west) return "";
+    const auto* projects = (*west)->at("manifest/projects");
+    if (projects == nullptr) return "";
+    for (const auto& item : projects->items) {
+        const auto* name = item->get("name");
+        const auto* revision = item->get("revision");
+        if (name == nullptr || revision == nullptr || (name->scalar != "nrf" && name->scalar != "sdk-nrf")) continue;
+        if (revision->scalar.size() < 20 && revision->scalar.starts_with('v')) return revision->scalar.substr(1);
+    }
+    return "";
+}
+
+/// boards/<stem>.<ending> and boards/<stem>_<revision>.<ending> of a configuration directory.
+std::vector<std::string> board_files(const Project& project, const std::string& directory, bool secure,
+                                     const char* ending) {
+    if (!project.board) return {};
+    const auto stem = join(directory, "boards/") + project.board->stem(secure);
+    std::vector<std::string> out{stem + ending};
+    if (const auto revision = project.board->file_revision(); !revision.empty())
+        out.push_back(stem + "_" + revision + ending);
+    return out;
+}
+
+void read_board_files(ProjectReader& reader, Project& project, Image& image, const std::string& directory,
+                      bool secure) {
+    for (const auto& path : board_files(project, directory, secure, ".conf")) reader.image_config(image, path);
+    bool any = false;
+    for (const auto& path : board_files(project, directory, secure, ".overlay"))
+        any |= reader.image_overlay(image, path);
+    if (!any) reader.image_overlay(image, join(directory, "app.overlay"));
+}
+
+void read_mcuboot(ProjectReader& reader, Project& project) {
+    auto& mcuboot = project.mcuboot;
+    const auto& files = reader.files();
+    const bool multi_image = !files.is_directory("sysbuild") && files.is_directory("child_image");
+    const std::string base = multi_image ? "child_image" : "sysbuild";
+    const auto own = base + "/mcuboot";
+    mcuboot.present = true;
+    const bool replaced = files.is_file(own + "/prj.conf");
+    if (!replaced && project.board && project.board->facts != nullptr)
+        if (auto known =
+                Kconfig::parse(project.board->facts->mcuboot_conf, ""))  // "": of the board, no file of the project
+            mcuboot.config.merge(*known);
+    mcuboot.config_place = replaced ? own + "/prj.conf" : base + "/mcuboot.conf";
+    mcuboot.overlay_place = base + "/mcuboot.overlay";
+    if (replaced) reader.image_config(mcuboot, own + "/prj.conf");
+    read_board_files(reader, project, mcuboot, own, true);
+    reader.image_config(mcuboot, base + "/mcuboot.conf");
+    reader.image_overlay(mcuboot, base + "/mcuboot.overlay");
+}
+
+/// Overlays and fragments that CMake's files name; overlays which nobody names are remembered.
+void read_named_files(ProjectReader& reader, Project& project, const Scripts& scripts) {
+    const auto used = [&](const std::string& path) {
+        const auto has = [&](const std::vector<std::string>& list) {
+            return std::ranges::find(list, path) != list.end();
+        };
+        return has(project.app.overlay_files) || has(project.mcuboot.overlay_files) || has(project.app.config_files) ||
+               has(project.mcuboot.config_files);
+    };
+    for (const std::string directory : {"", "boards", "sysbuild", "sysbuild/mcuboot", "sysbuild/mcuboot/boards"}) {
+        for (const auto& entry : reader.files().list(directory)) {
+            const auto path = join(directory, entry.name);
+            const bool overlay = entry.name.ends_with(".overlay");
+            const bool fragment = directory.empty() && entry.name.ends_with(".conf") && entry.name != "prj.conf" &&
+                                  entry.name != "sysbuild.conf" && entry.name != "Kconfig.conf";
+            if (entry.is_directory || (!overlay && !fragment) || used(path)) continue;
+            if (scripts.name(entry.name)) {
+                auto& image = scripts.name_for_mcuboot(entry.name) ? project.mcuboot : project.app;
+                (void)(overlay ? reader.image_overlay(image, path) : reader.image_config(image, path));
+            } else if (overlay) {
+                project.unused_files.push_back(path);
+            }
+        }
+    }
+}
+
+void read_static_layout(ProjectReader& reader, Project& project, const Scripts& scripts) {
+    std::vector<std::string> names;
+    for (const auto& entry : reader.files().list(""))
+        if (!entry.is_directory && entry.name.ends_with(".yml") && entry.name.starts_with("pm_static") &&
+            scripts.cmake.find("PM_STATIC_YML_FILE") != std::string::npos && scripts.name(entry.name))
+            names.push_back(entry.name);
+    if (project.board) {
+        const auto stem = "pm_static_" + project.board->stem(false);
+        if (const auto revision = project.board->file_revision(); !revision.empty())
+            names.push_back(stem + "_" + revision + ".yml");
+        names.push_back(stem + ".yml");
+    }
+    names.emplace_back("pm_static.yml");
+    for (const auto& name : names)
+        if (reader.files().is_file(name)) {
+            reader.partitions(name);
+            project.static_layout = true;
+            return;
+        }
+}
+
+}  // namespace
+
+bool is_source_tree(const FileTree& files) {
+    if (files.is_file("prj.conf") || files.is_file("sysbuild.conf") || files.is_file("pm_static.yml")) return true;
+    const auto cmake = read_text(files, "CMakeLists.txt", most_scripts_bytes);
+    return cmake && cmake->find("find_package(Zephyr") != std::string::npos;
+}
+
+Result<> read_source_tree(ProjectReader& reader, Project& project, const std::string& board) {
+    const Scripts scripts{script(reader, "CMakeLists.txt"), script(reader, "CMakePresets.json")};
+    auto& app = project.app;
+    app.present = true;
+    app.config_place = "prj.conf";
+    reader.image_config(app, "prj.conf");
+    reader.config(project.sysbuild, project.sysbuild_readable, "sysbuild.conf");
+    if (board.empty()) find_source_board(reader, project, scripts);
+    project.sdk_version = sdk_version(reader);
+    if (project.board && project.board->facts != nullptr)
+        for (auto* image : {&app, &project.mcuboot})
+            TRY_VOID(image->devicetree.add(project.board->facts->devicetree, ""));
+    app.overlay_place = project.board ? "boards/" + project.board->stem(false) + ".overlay" : "app.overlay";
+    read_board_files(reader, project, app, "", false);
+    read_mcuboot(reader, project);
+    read_named_files(reader, project, scripts);
+    const auto* manager = project.sysbuild.find("SB_CONFIG_PARTITION_MANAGER");
+    project.partition_manager = manager == nullptr || manager->value != "n";
+    if (project.partition_manager) read_static_layout(reader, project, scripts);
+    return {};
+}
+
+}  // namespace fota::layout

@@ -1,0 +1,94 @@
+// One device as `update` sees it: registration facts, awake events, read, write, execute, and delivery of an image. Our
+// own server is one implementation; a REST API of a server that a fleet already uses will be another.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "lwm2m/operation.hpp"
+#include "lwm2m/registration.hpp"
+
+namespace fota::ports {
+
+struct Registration {
+    lwm2m::RegistrationParameters parameters;
+    std::string address;
+    std::string identity;  ///< authenticated DTLS identity; empty in clear
+    bool secure = false;
+    std::uint64_t serial = 0;   ///< counts full registrations of this device; a new one after a reboot
+    std::uint64_t session = 0;  ///< changes with every new DTLS session
+    Instant last_heard{};       ///< last authenticated datagram
+};
+
+/// The answer to an operation. A refusal by the device (4.xx, 5.xx) is a value, not an Error: the caller decides.
+struct Answer {
+    lwm2m::Status code{};
+    std::optional<std::uint32_t> format;
+    Bytes payload;
+
+    bool ok() const noexcept { return lwm2m::succeeded(code); }
+};
+
+/// What is known about the progress of a delivery.
+struct DeliveryProgress {
+    std::uint64_t bytes = 0;  ///< acknowledged, including the start offset
+    std::uint64_t total = 0;
+    std::uint32_t block = 0;   ///< blocks acknowledged
+    std::uint32_t blocks = 0;  ///< at the current block size
+    std::uint32_t block_size = 0;
+    std::uint64_t retransmissions = 0;
+    std::uint64_t payload_bytes = 0;  ///< image bytes sent, resends included
+    Milliseconds round_trip{0};       ///< last unambiguous sample
+    bool paused = false;              ///< the link is silent; waiting for the device
+};
+
+struct DeliveryRequest {
+    lwm2m::Path package;             ///< 5/0/0
+    BytesView image;                 ///< owned by the caller, outlives the delivery
+    std::uint32_t block_size = 512;  ///< first size to try, 16..1024; halved on 4.13
+    std::uint64_t start_offset = 0;  ///< bytes of `image` the device already holds (26245/0/10 was written)
+    std::uint32_t first_block = 0;   ///< continue an interrupted transfer at this block with `token`
+    Bytes token;                     ///< empty: a fresh one
+    Milliseconds stall{300'000};     ///< no acknowledged block for this long: transfer_stalled
+    std::function<void(const DeliveryProgress&)> on_progress;
+};
+
+struct Delivery {
+    enum class End : std::uint8_t {
+        complete,     ///< every block was acknowledged
+        check_state,  ///< it ended with an error on the last block, or 2.04 early: State decides what that was worth
+        lost_place,   ///< the device does not go on at this block: resume by offset or start over
+        refused,      ///< it does not take the transfer; `last` tells the code
+    };
+    End end = End::complete;
+    DeliveryProgress progress;
+    lwm2m::Status last{};          ///< code of the last answer
+    std::uint32_t block_size = 0;  ///< the size that was used in the end
+};
+
+class DeviceLink {
+  public:
+    virtual ~DeviceLink() = default;
+    virtual const std::string& endpoint() const = 0;
+    /// nullptr while it is not registered.
+    virtual const Registration* registration() const = 0;
+    /// Counts Register and Update of this device; each is the moment to start something with a sleepy one.
+    virtual std::uint64_t awake_serial() const = 0;
+    /// Ends when awake_serial() > `after`; device_absent at the deadline (nullopt: no deadline).
+    virtual boost::asio::awaitable<Result<>> await_awake(std::uint64_t after, std::optional<Instant> deadline) = 0;
+    /// Errors of all operations: timed_out (asleep or gone; nothing is known of the effect), peer_gone, cancelled.
+    /// `accept` is the format asked for; a device may answer in another (lwm2m::resource_value takes it apart).
+    virtual boost::asio::awaitable<Result<Answer>> read(lwm2m::Path path, lwm2m::Format accept) = 0;
+    virtual boost::asio::awaitable<Result<Answer>> write(lwm2m::Path path, Bytes value, lwm2m::Format format) = 0;
+    virtual boost::asio::awaitable<Result<Answer>> execute(lwm2m::Path path, std::string arguments) = 0;
+    /// Delivers by Block1. Pauses while the device is silent and resumes at the same block, also from another address
+    /// or in a new session. Errors: transfer_stalled, cancelled.
+    virtual boost::asio::awaitable<Result<Delivery>> deliver(DeliveryRequest request) = 0;
+};
+
+}  // namespace fota::ports

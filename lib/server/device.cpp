@@ -1,0 +1,284 @@
+#include "server/device.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <utility>
+
+namespace fota::server {
+
+using boost::asio::awaitable;
+using namespace boost::asio::experimental::awaitable_operators;
+
+// The cancellation state always goes into a variable first: GCC 12 miscompiles a coroutine in which co_await stands
+// inside the condition of an if.
+
+namespace {
+
+/// A Read is for single resources; the largest of ours is an SFDP table.
+constexpr std::size_t longest_value = 16 * 1024;
+
+ports::Answer answer_of(coap::Message message) {
+    const auto format = message.format();
+    return {message.code, format, std::move(message.payload)};
+}
+
+}  // namespace
+
+Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
+               LinkProfile profile, std::uint64_t seed)
+    : coap_(endpoint), clock_(clock), name_(std::move(name)), signal_(io), rtt_(profile), random_(seed) {}
+
+void Device::awake() {
+    ++awake_serial_;
+    signal_.notify();
+}
+
+void Device::registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters) {
+    ports::Registration fresh;
+    fresh.parameters = std::move(parameters);
+    fresh.address = peer.address;
+    fresh.identity = peer.identity;
+    fresh.secure = peer.secure;
+    fresh.serial = ++registrations_;
+    fresh.session = peer.session.value;
+    fresh.last_heard = clock_.now();
+    registration_ = std::move(fresh);
+    peer_ = peer;
+    awake();
+}
+
+void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) {
+    if (!registration_) return;
+    auto& parameters = registration_->parameters;
+    if (update.lifetime) parameters.lifetime = *update.lifetime;
+    if (update.binding) parameters.binding = std::move(*update.binding);
+    if (update.queue_mode) parameters.queue_mode = *update.queue_mode;
+    if (update.objects) parameters.objects = std::move(*update.objects);
+    if (update.root) parameters.root = std::move(*update.root);
+    registration_->address = peer.address;
+    registration_->session = peer.session.value;
+    registration_->last_heard = clock_.now();
+    peer_ = peer;
+    awake();
+}
+
+void Device::deregistered() {
+    registration_.reset();
+    peer_.reset();
+}
+
+void Device::heard(Instant when) {
+    if (registration_) registration_->last_heard = when;
+}
+
+void Device::session_gone(const ports::Peer& peer) {
+    if (peer_ && peer_->session == peer.session) peer_.reset();
+}
+
+awaitable<Result<>> Device::await_awake(std::uint64_t after, std::optional<Instant> deadline) {
+    while (awake_serial_ <= after) {
+        if (!deadline) {
+            co_await signal_.wait();
+        } else if (clock_.now() >= *deadline) {
+            co_return fail(Errc::device_absent, fmt::format("expected {} to register, it did not", name_));
+        } else {
+            co_await (signal_.wait() || clock_.sleep_until(*deadline));
+        }
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+            co_return fail(Errc::cancelled, "waiting was cancelled");
+    }
+    co_return Result<>{};
+}
+
+/// Until the device is heard of again, at most for a while.
+awaitable<void> Device::await_contact(Milliseconds most) {
+    co_await (signal_.wait() || clock_.sleep_until(clock_.now() + most));
+}
+
+coap::Retry Device::retry() const {
+    return {rtt_.timeout(), rtt_.profile().max_retransmit, Milliseconds(93'000)};
+}
+
+std::string Device::full_path(const lwm2m::Path& path) const {
+    const auto root = registration_ ? registration_->parameters.root : std::string("/");
+    return root.substr(0, root.size() - 1) + path.text();
+}
+
+awaitable<void> Device::await_other_session(std::uint64_t session) {
+    while (!peer_ || peer_->session.value == session) {
+        co_await signal_.wait();
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return;
+    }
+}
+
+awaitable<Result<coap::Reply>> Device::exchange(coap::Message message, coap::Retry retry) {
+    if (!peer_) co_return fail(Errc::peer_gone, fmt::format("expected {} to be reachable, its session is gone", name_));
+    auto first =
+        co_await (coap_.exchange(*peer_, std::move(message), retry) || await_other_session(peer_->session.value));
+    if (first.index() == 0) co_return std::get<0>(std::move(first));
+    co_return fail(Errc::peer_gone, fmt::format("{} came back in another session", name_));
+}
+
+awaitable<Result<coap::Reply>> Device::request(coap::Message message) {
+    auto reply = co_await exchange(std::move(message), retry());
+    if (reply) {
+        heard(clock_.now());
+        if (reply->resends == 0) rtt_.sample(reply->elapsed);
+    }
+    co_return reply;
+}
+
+awaitable<Result<ports::Answer>> Device::read(lwm2m::Path path, coap::Format accept) {
+    auto message = coap::make_request(coap::Code::get, full_path(path));
+    message.add_uint(coap::OptionNumber::accept, static_cast<std::uint32_t>(accept));
+    auto reply = co_await request(message);
+    if (!reply) co_return Failure(std::move(reply.error()));
+    if (reply->message.code == coap::Code::not_acceptable || reply->message.code == coap::Code::bad_option ||
+        reply->message.code == coap::Code::unsupported_content_format) {
+        message.remove(coap::OptionNumber::accept);
+        reply = co_await request(message);
+        if (!reply) co_return Failure(std::move(reply.error()));
+    }
+    auto answer = answer_of(reply->message);
+    // A Read that is not taken to its end makes some clients answer 5.03 to everything else.
+    auto block = reply->message.block2();
+    while (block && block->more && answer.ok()) {
+        if (answer.payload.size() > longest_value || block->num == coap::max_block_num)
+            co_return fail(
+                Errc::message_malformed,
+                fmt::format("expected a value of at most {} bytes at {}, found more", longest_value, path.text()));
+        message.set_block(coap::OptionNumber::block2, {block->num + 1, false, block->szx});
+        auto next = co_await request(message);
+        if (!next) co_return Failure(std::move(next.error()));
+        const auto expected = block->num + 1;
+        block = next->message.block2();
+        if (!coap::is_success(next->message.code) || !block || block->num != expected)
+            co_return fail(Errc::message_malformed,
+                           fmt::format("expected block {} of {}, found another answer", expected, path.text()));
+        append(answer.payload, next->message.payload);
+    }
+    co_return answer;
+}
+
+awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, coap::Format format) {
+    auto message = coap::make_request(coap::Code::put, full_path(path));
+    message.set_format(format);
+    message.payload = std::move(value);
+    auto reply = co_await request(std::move(message));
+    if (!reply) co_return Failure(std::move(reply.error()));
+    co_return answer_of(std::move(reply->message));
+}
+
+awaitable<Result<ports::Answer>> Device::execute(lwm2m::Path path, std::string arguments) {
+    auto message = coap::make_request(coap::Code::post, full_path(path));
+    if (!arguments.empty()) {
+        message.set_format(coap::Format::text);
+        message.payload = to_bytes(as_bytes(arguments));
+    }
+    auto reply = co_await request(std::move(message));
+    if (!reply) co_return Failure(std::move(reply.error()));
+    co_return answer_of(std::move(reply->message));
+}
+
+awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) {
+    const auto szx = coap::szx_of(wish.block_size);
+    if (!szx || wish.start_offset >= wish.image.size())
+        co_return fail(Errc::internal, "a delivery needs a block size of 16 to 1024 and something to send");
+    if (wish.token.empty()) {
+        const auto bits = random_();
+        for (int shift = 0; shift < 64; shift += 8) wish.token.push_back(static_cast<std::uint8_t>(bits >> shift));
+    }
+    const auto body = wish.image.subspan(static_cast<std::size_t>(wish.start_offset));
+    coap::Block1Sender sender(
+        {full_path(wish.package), coap::Format::opaque, body, *szx, wish.first_block, coap::Token(wish.token)});
+    ports::Delivery out;
+    auto& progress = out.progress;
+    progress.total = wish.image.size();
+    auto last_progress = clock_.now();
+    auto pause = Milliseconds(1'000);
+    const auto report = [&](bool paused) {
+        progress.bytes = wish.start_offset + sender.acknowledged();
+        progress.block = sender.block();
+        progress.blocks = sender.blocks();
+        progress.block_size = 1u << (sender.szx() + 4);
+        progress.paused = paused;
+        progress.round_trip = rtt_.round_trip();
+        if (wish.on_progress) wish.on_progress(progress);
+    };
+    const auto finish = [&](ports::Delivery::End end) {
+        out.end = end;
+        out.block_size = 1u << (sender.szx() + 4);
+        report(false);
+        return out;
+    };
+    report(false);
+    for (;;) {
+        if (clock_.now() - last_progress > wish.stall)
+            co_return fail(Error(Errc::transfer_stalled,
+                                 fmt::format("expected block {} of {} to be acknowledged within {} s, found silence",
+                                             sender.block() + 1, sender.blocks(), wish.stall.count() / 1000))
+                               .with("block", std::to_string(sender.block())));
+        auto options = retry();
+        if (sender.block() == 0)
+            options.ack_timeout = std::max(options.ack_timeout, rtt_.profile().first_block_timeout);
+        const auto session = peer_ ? peer_->session.value : 0;
+        const auto reply = co_await exchange(sender.request(), options);
+        const auto sent =
+            std::min<std::uint64_t>(std::uint64_t{1} << (sender.szx() + 4), body.size() - sender.acknowledged());
+        if (!reply) {
+            if (reply.error().code() == Errc::cancelled) co_return Failure(reply.error());
+            // Nothing came back, or the session ended: the block may have been taken. Wait for the device, then send
+            // the same block again; the identity counts, not the address it comes from.
+            sender.on_timeout();
+            const auto resends = static_cast<std::uint64_t>(rtt_.profile().max_retransmit) + 1;
+            if (reply.error().code() == Errc::timed_out) {
+                progress.retransmissions += resends;
+                progress.payload_bytes += sent * resends;
+                rtt_.exhausted();
+            }
+            if (peer_ && peer_->session.value != session) continue;
+            report(true);
+            const auto left = wish.stall - to_ms(clock_.now() - last_progress);
+            co_await await_contact(
+                std::clamp(pause, Milliseconds(0), std::max(left, Milliseconds(0)) + Milliseconds(1)));
+            const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+                co_return fail(Errc::cancelled, "the transfer was cancelled");
+            pause = std::min(pause * 2, Milliseconds(30'000));
+            continue;
+        }
+        pause = Milliseconds(1'000);
+        heard(clock_.now());
+        if (reply->resends == 0 && sender.block() > 0) rtt_.sample(reply->elapsed);
+        progress.retransmissions += static_cast<std::uint64_t>(reply->resends);
+        progress.payload_bytes += sent * static_cast<std::uint64_t>(reply->resends + 1);
+        out.last = reply->message.code;
+        const auto before = sender.acknowledged();
+        const auto step = sender.on_reply(reply->message, reply->resends);
+        if (sender.acknowledged() > before) last_progress = clock_.now();
+        switch (step) {
+            case coap::Block1Sender::Step::send:
+                report(false);
+                break;
+            case coap::Block1Sender::Step::wait:
+                co_await clock_.sleep_until(clock_.now() + sender.retry_after());
+                break;
+            case coap::Block1Sender::Step::done:
+                co_return finish(ports::Delivery::End::complete);
+            case coap::Block1Sender::Step::check_state:
+                co_return finish(ports::Delivery::End::check_state);
+            case coap::Block1Sender::Step::lost_place:
+                co_return finish(ports::Delivery::End::lost_place);
+            case coap::Block1Sender::Step::refused:
+                co_return finish(ports::Delivery::End::refused);
+        }
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+            co_return fail(Errc::cancelled, "the transfer was cancelled");
+    }
+}
+
+}  // namespace fota::server

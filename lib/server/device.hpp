@@ -1,0 +1,62 @@
+// One device on our own LwM2M server: its registration, its current peer, and the operations on it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "coap/block1_sender.hpp"
+#include "ports/clock.hpp"
+#include "ports/coap_endpoint.hpp"
+#include "ports/device_link.hpp"
+#include "server/link_profile.hpp"
+#include "server/signal.hpp"
+
+namespace fota::server {
+
+/// Lives as long as the server, registered or not: an update outlives registrations, addresses and sessions.
+class Device final : public ports::DeviceLink {
+  public:
+    Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
+           LinkProfile profile, std::uint64_t seed);
+
+    const std::string& endpoint() const override { return name_; }
+    const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
+    std::uint64_t awake_serial() const override { return awake_serial_; }
+    boost::asio::awaitable<Result<>> await_awake(std::uint64_t after, std::optional<Instant> deadline) override;
+    boost::asio::awaitable<Result<ports::Answer>> read(lwm2m::Path path, coap::Format accept) override;
+    boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, coap::Format format) override;
+    boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path, std::string arguments) override;
+    boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
+
+    // What the server tells it.
+    void registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters);
+    void updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update);
+    void deregistered();
+    void heard(Instant when);
+    void session_gone(const ports::Peer& peer);
+
+  private:
+    /// One exchange with where it is now; given up at once when it turns up in another session.
+    boost::asio::awaitable<Result<coap::Reply>> exchange(coap::Message message, coap::Retry retry);
+    boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);
+    boost::asio::awaitable<void> await_other_session(std::uint64_t session);
+    boost::asio::awaitable<void> await_contact(Milliseconds most);
+    coap::Retry retry() const;
+    std::string full_path(const lwm2m::Path& path) const;
+    void awake();
+
+    ports::CoapEndpoint& coap_;
+    ports::Clock& clock_;
+    std::string name_;
+    std::optional<ports::Registration> registration_;
+    std::optional<ports::Peer> peer_;  ///< where it can be reached now
+    std::uint64_t registrations_ = 0;
+    std::uint64_t awake_serial_ = 0;
+    Signal signal_;
+    RttEstimator rtt_;
+    std::mt19937_64 random_;
+};
+
+}  // namespace fota::server

@@ -1,0 +1,72 @@
+// The LwM2M server: the registration interface (OMA LwM2M Core 1.1 section 6.2) on one CoAP endpoint, the binding of
+// DTLS identities to endpoints, and one DeviceLink per device.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+
+#include "coap/block1_receiver.hpp"
+#include "ports/clock.hpp"
+#include "ports/coap_endpoint.hpp"
+#include "server/device.hpp"
+
+namespace fota::server {
+
+struct ServerConfig {
+    /// DTLS identity -> the one endpoint it may speak for. Checked on Register, Update and DELETE.
+    std::map<std::string, std::string> identities;
+    LinkProfile profile;
+    std::uint64_t seed = 0;  ///< for registration ids and tokens; from the system's randomness outside tests
+};
+
+/// What happened on the registration interface, for a person who waits.
+struct ServerEvent {
+    enum class Kind : std::uint8_t { registered, updated, deregistered, refused };
+    Kind kind;
+    std::string endpoint;
+    std::string address;
+    std::string reason;  ///< of a refusal
+};
+
+class LwM2mServer {
+  public:
+    LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, ServerConfig config);
+    ~LwM2mServer();
+    LwM2mServer(const LwM2mServer&) = delete;
+
+    /// The device of that name, registered or not. The reference stays good as long as the server lives.
+    Device& device(const std::string& endpoint);
+    void on_event(std::function<void(const ServerEvent&)> handler) { on_event_ = std::move(handler); }
+    /// Why the registrations of this endpoint were refused, newest reason; "" when none was.
+    std::string refusal(const std::string& endpoint) const;
+
+  private:
+    coap::Answer on_request(const ports::Peer& peer, const coap::Message& request);
+    coap::Answer register_device(const ports::Peer& peer, const coap::Message& request);
+    coap::Answer update_device(const ports::Peer& peer, const coap::Message& request, const std::string& id);
+    coap::Answer deregister_device(const ports::Peer& peer, const std::string& id);
+    /// "" when the peer may speak for the endpoint, else why not.
+    std::string binding_fault(const ports::Peer& peer, const std::string& endpoint) const;
+    std::string new_id();
+    void tell(ServerEvent::Kind kind, const std::string& endpoint, const ports::Peer& peer, std::string reason = {});
+
+    boost::asio::io_context& io_;
+    ports::CoapEndpoint& coap_;
+    ports::Clock& clock_;
+    ServerConfig config_;
+    std::mt19937_64 random_;
+    std::unordered_map<std::string, std::unique_ptr<Device>> devices_;
+    std::unordered_map<std::string, std::string> endpoint_of_id_;
+    std::unordered_map<std::string, std::string> id_of_endpoint_;
+    std::map<std::string, std::string> refusals_;  ///< bounded
+    std::map<ports::SessionId, std::string> endpoint_of_session_;
+    std::map<ports::SessionId, coap::Block1Receiver> bodies_;  ///< Registers that arrive in parts; bounded
+    std::function<void(const ServerEvent&)> on_event_;
+};
+
+}  // namespace fota::server

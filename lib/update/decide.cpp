@@ -1,0 +1,150 @@
+#include "update/decide.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "core/slot_limit.h"
+#include "image/limit.hpp"
+#include "lwm2m/firmware.hpp"
+
+namespace fota::update {
+namespace {
+
+constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
+constexpr auto downloading = static_cast<std::int64_t>(lwm2m::State::downloading);
+constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
+constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
+
+/// How much of our image the device says it holds; 0 when it holds something else.
+std::uint64_t stored_prefix(const DeviceFacts& facts, const Target& target) {
+    if (!facts.stored_bytes || !facts.stored_hash || *facts.stored_bytes == 0) return 0;
+    if (*facts.stored_bytes > target.image.size()) return 0;
+    const auto prefix = target.image.first(static_cast<std::size_t>(*facts.stored_bytes));
+    const auto digest = sha256(prefix);
+    return std::ranges::equal(digest, *facts.stored_hash) ? *facts.stored_bytes : 0;
+}
+
+std::optional<Error> slot_fault(const DeviceFacts& facts, const Target& target) {
+    if (!facts.secondary_size) return std::nullopt;
+    if (target.image.size() > *facts.secondary_size)
+        return Error(Errc::image_too_large,
+                     fmt::format("expected an image of at most {} bytes (the device's secondary slot), found {}",
+                                 with_thousands(*facts.secondary_size), with_thousands(target.image.size())));
+    const auto mode = facts.boot_mode ? image::mode_from_word(*facts.boot_mode) : std::nullopt;
+    if (!mode || !facts.primary_size || *facts.primary_size > UINT32_MAX || *facts.secondary_size > UINT32_MAX)
+        return std::nullopt;
+    const auto larger = std::max(*facts.primary_size, *facts.secondary_size);
+    const fota_slot_geometry geometry{static_cast<std::uint32_t>(*facts.primary_size),
+                                      static_cast<std::uint32_t>(*facts.secondary_size), 4096,
+                                      static_cast<std::uint32_t>(image::default_max_sectors(larger, 4096)), 4};
+    const auto limit = fota_image_limit(*mode, &geometry);
+    if (target.end <= limit) return std::nullopt;
+    return Error(Errc::image_too_large,
+                 fmt::format("expected an image of at most {} bytes ({} with the device's slots), found {}",
+                             with_thousands(limit), image::mode_name(*mode), with_thousands(target.end)));
+}
+
+std::optional<Error> version_fault(const DeviceFacts& facts, const Target& target, const Policy& policy) {
+    if (policy.downgrade_reason) return std::nullopt;
+    const auto reported = parse_reported(facts.version);
+    if (!reported) return std::nullopt;
+    auto compared = target.version;
+    if (!reported->has_build) compared.build = reported->version.build;
+    if (reported->version <= compared) return std::nullopt;
+    return Error(Errc::downgrade_refused, fmt::format("expected a version above the running {}, found {}",
+                                                      printable(facts.version), target.version.text()));
+}
+
+std::optional<Error> board_fault(const DeviceFacts& facts, const Policy& policy) {
+    if (policy.board.empty() || facts.model.empty() || facts.model.starts_with(policy.board)) return std::nullopt;
+    return Error(Errc::board_mismatch,
+                 fmt::format("expected board {} (3/0/1), found {}", printable(policy.board), printable(facts.model)));
+}
+
+}  // namespace
+
+std::optional<ReportedVersion> parse_reported(const std::string& text) {
+    std::string_view rest = text;
+    while (!rest.empty() && (rest.back() == '\0' || rest.back() == ' ')) rest.remove_suffix(1);
+    if (rest.starts_with('v') || rest.starts_with('V')) rest.remove_prefix(1);
+    std::string normal(rest);
+    // NCS's objects write the build behind a dash.
+    if (const auto dash = normal.find('-'); dash != std::string::npos) normal[dash] = '+';
+    const bool has_build = normal.contains('+');
+    if (std::ranges::count(normal.substr(0, normal.find('+')), '.') != 2) return std::nullopt;
+    const auto version = image::Version::parse(normal);
+    if (!version) return std::nullopt;
+    return ReportedVersion{*version, has_build};
+}
+
+Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy) {
+    if (facts.running_hash && !facts.running_hash->empty())
+        return *facts.running_hash == target.hash ? Running::target : Running::other;
+    if (policy.expect_version) return facts.version == *policy.expect_version ? Running::target : Running::other;
+    const auto reported = parse_reported(facts.version);
+    if (!reported) return Running::unknown;
+    auto expected = target.version;
+    if (!reported->has_build) expected.build = reported->version.build;
+    return reported->version == expected ? Running::target : Running::other;
+}
+
+Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
+            const std::optional<OpenAttempt>& attempt, bool may_resume) {
+    const bool executed = attempt && attempt->executed;
+    if (what_runs(facts, target, policy) == Running::target) {
+        if (executed) return AwaitReturn{};
+        return AlreadyRuns{};
+    }
+    if (auto fault = board_fault(facts, policy)) return Refuse{std::move(*fault)};
+    if (auto fault = version_fault(facts, target, policy)) return Refuse{std::move(*fault)};
+    if (auto fault = slot_fault(facts, target)) return Refuse{std::move(*fault)};
+    if (what_runs(facts, target, policy) == Running::unknown && !policy.expect_version)
+        return Refuse{
+            Error(Errc::not_proven,
+                  fmt::format("expected a version such as {} in 3/0/3, found \"{}\": the update could not be proven",
+                              target.version.text(), printable(facts.version)))};
+    const auto prefix = stored_prefix(facts, target);
+    if (facts.state == updating) return AwaitReturn{};
+    if (facts.state == downloaded) {
+        // Ours by what the device says it holds, or, where it cannot say, by our own journal.
+        const bool ours = facts.stored_bytes ? prefix == target.image.size() : attempt && attempt->downloaded;
+        if (ours) return ExecuteNow{};
+        return Deliver{true, 0, {}};
+    }
+    if (executed) return AwaitReturn{};
+    if (prefix == target.image.size()) return Deliver{facts.state != idle, 0, {}};
+    if (prefix > 0) return Deliver{false, prefix, {}};
+    if (facts.state == downloading) {
+        const bool journaled = attempt && attempt->transfer && attempt->transfer->block > 0 && !facts.stored_bytes;
+        if (may_resume && journaled) return Deliver{false, attempt->transfer->offset, attempt->transfer};
+        return Deliver{true, 0, {}};
+    }
+    return Deliver{false, 0, {}};
+}
+
+bool retry_helps(std::int64_t update_result) noexcept {
+    return update_result == static_cast<std::int64_t>(lwm2m::UpdateResult::initial) ||
+           update_result == static_cast<std::int64_t>(lwm2m::UpdateResult::connection_lost) ||
+           update_result == static_cast<std::int64_t>(lwm2m::UpdateResult::update_failed);
+}
+
+Proof judge(const DeviceFacts& facts, const Target& target, const Policy& policy, int registrations_since_execute) {
+    switch (what_runs(facts, target, policy)) {
+        case Running::target:
+            return Proof::proven;
+        case Running::unknown:
+            return registrations_since_execute > 0 ? Proof::unknown : Proof::not_yet;
+        case Running::other:
+            break;
+    }
+    if (facts.result == static_cast<std::int64_t>(lwm2m::UpdateResult::deferred)) return Proof::deferred;
+    const bool failed = facts.result >= 2 && facts.state != updating;
+    if (failed && registrations_since_execute == 0) return Proof::not_applied;
+    if (failed || registrations_since_execute >= 2) return Proof::rolled_back;
+    return Proof::not_yet;
+}
+
+}  // namespace fota::update

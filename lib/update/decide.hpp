@@ -1,0 +1,60 @@
+// The decisions of an update, without I/O: what to do with a device in this condition, and what its answers prove.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "update/journal.hpp"
+#include "update/types.hpp"
+
+namespace fota::update {
+
+/// A version as devices write it: "1.2.3", "1.2.3+4", NCS's "1.2.3-4"; with or without a leading "v". The build is
+/// absent when the device gives none.
+struct ReportedVersion {
+    image::Version version;
+    bool has_build = false;
+};
+std::optional<ReportedVersion> parse_reported(const std::string& text);
+
+enum class Running : std::uint8_t { target, other, unknown };
+
+/// What runs, by the strongest evidence there is: the running image's hash, else --expect-version, else 3/0/3.
+Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy);
+
+/// What to do next with a device that is awake.
+struct AlreadyRuns {};
+struct AwaitReturn {  ///< Execute was sent, or the device says it is updating
+};
+struct ExecuteNow {};  ///< the whole image is stored
+struct Deliver {
+    bool reset_first = false;
+    std::uint64_t start_offset = 0;  ///< by 26245: the device keeps this much
+    /// Continue the journaled transfer at this block with its token.
+    std::optional<OpenAttempt::Transfer> resume;
+};
+struct Refuse {
+    Error error;
+};
+using Plan = std::variant<AlreadyRuns, AwaitReturn, ExecuteNow, Deliver, Refuse>;
+
+/// `may_resume` is false after the device lost its place: start over unless 26245 says what it holds.
+Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
+            const std::optional<OpenAttempt>& attempt, bool may_resume);
+
+/// Whether a downloaded package of which only the Result is known can be retried (connection lost, busy) or not.
+bool retry_helps(std::int64_t update_result) noexcept;
+
+/// After Execute, on one registration or poll: what the device's answers mean.
+enum class Proof : std::uint8_t {
+    proven,
+    not_yet,      ///< the old version, once, and nothing says that it failed
+    not_applied,  ///< it gave up without a reboot, and its Result says why
+    rolled_back,  ///< the old version on two registrations, or on one with Result >= 2
+    deferred,     ///< Result 11
+    unknown,      ///< its version is no version and no hash is offered
+};
+Proof judge(const DeviceFacts& facts, const Target& target, const Policy& policy, int registrations_since_execute);
+
+}  // namespace fota::update

@@ -1,0 +1,97 @@
+#include "update/device_view.hpp"
+
+#include <fmt/format.h>
+
+#include "lwm2m/firmware.hpp"
+#include "lwm2m/value.hpp"
+
+namespace fota::update {
+
+using boost::asio::awaitable;
+
+namespace {
+
+/// A device that is reachable yet silent is asked again after this long, without waiting for it to register.
+constexpr Milliseconds ask_again{15'000};
+constexpr Milliseconds busy_pause{2'000};
+
+bool away(const Error& error) {
+    return error.code() == Errc::timed_out || error.code() == Errc::peer_gone;
+}
+
+}  // namespace
+
+template <class Operation>
+awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
+    const auto deadline = clock_.now() + patience_;
+    for (;;) {
+        const auto awake = link_.awake_serial();
+        auto answer = co_await operation();
+        const bool patient = clock_.now() < deadline;
+        if (answer && (answer->code != lwm2m::Status::service_unavailable || !patient)) co_return answer;
+        if (!answer && !away(answer.error())) co_return answer;
+        if (!patient)
+            co_return fail(Errc::device_absent,
+                           fmt::format("expected an answer from {}, found silence", link_.endpoint()));
+        const auto pause = answer ? busy_pause : ask_again;
+        const auto contact = co_await link_.await_awake(awake, std::min(deadline, clock_.now() + pause));
+        if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());
+    }
+}
+
+awaitable<Result<std::optional<Bytes>>> DeviceView::value(lwm2m::Path path, lwm2m::Format accept) {
+    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, accept); }));
+    if (!answer.ok()) co_return std::optional<Bytes>{};
+    CO_TRY(auto value, lwm2m::resource_value(path, answer.format, answer.payload));
+    co_return std::optional<Bytes>(std::move(value));
+}
+
+awaitable<Result<std::optional<std::int64_t>>> DeviceView::integer(lwm2m::Path path) {
+    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, lwm2m::Format::text); }));
+    if (!answer.ok()) co_return std::optional<std::int64_t>{};
+    CO_TRY(const auto value, lwm2m::integer_value(path, answer.format, answer.payload));
+    co_return std::optional<std::int64_t>(value);
+}
+
+awaitable<Result<ports::Answer>> DeviceView::write(lwm2m::Path path, Bytes value, lwm2m::Format format) {
+    co_return co_await persist([&] { return link_.write(path, value, format); });
+}
+
+awaitable<Result<>> DeviceView::refresh(DeviceFacts& facts) {
+    CO_TRY(const auto state, co_await integer(lwm2m::firmware::state));
+    if (!state)
+        co_return fail(Errc::device_refused, fmt::format("expected a firmware update object at {}, found none",
+                                                         lwm2m::firmware::state.text()));
+    facts.state = *state;
+    CO_TRY(const auto result, co_await integer(lwm2m::firmware::result));
+    facts.result = result.value_or(0);
+    co_return Result<>{};
+}
+
+awaitable<Result<DeviceFacts>> DeviceView::facts() {
+    namespace flash = lwm2m::external_flash;
+    DeviceFacts out;
+    CO_TRY_VOID(co_await refresh(out));
+    CO_TRY(const auto version, co_await value(lwm2m::device::firmware_version, lwm2m::Format::text));
+    if (version) out.version = as_text(*version);
+    CO_TRY(const auto model, co_await value(lwm2m::device::model, lwm2m::Format::text));
+    if (model) out.model = as_text(*model);
+    if (!link_.registration() || !link_.registration()->parameters.has_object(flash::object)) co_return out;
+    CO_TRY(out.running_hash, co_await value(flash::running_hash, lwm2m::Format::opaque));
+    CO_TRY(out.stored_hash, co_await value(flash::stored_hash, lwm2m::Format::opaque));
+    const auto number = [this](lwm2m::Path path) -> awaitable<Result<std::optional<std::uint64_t>>> {
+        CO_TRY(const auto value, co_await integer(path));
+        if (!value || *value < 0) co_return std::optional<std::uint64_t>{};
+        co_return std::optional<std::uint64_t>(static_cast<std::uint64_t>(*value));
+    };
+    CO_TRY(out.stored_bytes, co_await number(flash::stored_bytes));
+    CO_TRY(out.primary_size, co_await number(flash::primary_size));
+    CO_TRY(out.secondary_size, co_await number(flash::secondary_size));
+    CO_TRY(out.flash_size, co_await number(flash::size));
+    CO_TRY(out.jedec_id, co_await value(flash::jedec_id, lwm2m::Format::opaque));
+    CO_TRY(const auto mode, co_await value(flash::boot_mode, lwm2m::Format::text));
+    if (mode) out.boot_mode = std::string(as_text(*mode));
+    co_return out;
+}
+
+}  // namespace fota::update

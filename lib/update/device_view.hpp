@@ -1,0 +1,39 @@
+// Reading a device that may be asleep, busy or away: each question is asked again when it wakes, until patience ends.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+
+#include "ports/clock.hpp"
+#include "ports/device_link.hpp"
+#include "update/types.hpp"
+
+namespace fota::update {
+
+class DeviceView {
+  public:
+    DeviceView(ports::DeviceLink& link, ports::Clock& clock, Milliseconds patience)
+        : link_(link), clock_(clock), patience_(patience) {}
+
+    /// Everything the plan needs: object 3, object 5, and 26245 where the device lists it.
+    boost::asio::awaitable<Result<DeviceFacts>> facts();
+    /// 5/0/3 and 5/0/5 alone, on top of what is known.
+    boost::asio::awaitable<Result<>> refresh(DeviceFacts& facts);
+    /// The value of one resource; nullopt when the device refuses to tell (4.xx). Errors: device_absent when patience
+    /// ends, cancelled.
+    boost::asio::awaitable<Result<std::optional<Bytes>>> value(lwm2m::Path path, lwm2m::Format accept);
+    boost::asio::awaitable<Result<std::optional<std::int64_t>>> integer(lwm2m::Path path);
+    /// For writes that may be repeated: the answer, whatever it is.
+    boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, lwm2m::Format format);
+
+  private:
+    /// Repeats the operation while the device is busy (5.03) or away, until patience ends.
+    template <class Operation>
+    boost::asio::awaitable<Result<ports::Answer>> persist(Operation operation);
+
+    ports::DeviceLink& link_;
+    ports::Clock& clock_;
+    Milliseconds patience_;
+};
+
+}  // namespace fota::update

@@ -1,0 +1,59 @@
+// The attempt in the store: facts, never a program counter (DESIGN.md section 3). Device truth outranks it.
+//
+// Facts, all under the endpoint as subject:
+//   attempt-begun  image (hex hash), to, from            full
+//   transfer       token, block-size, offset             full   a transfer of image[offset..] begins
+//   block          block, block-size                     relaxed, replaced in place
+//   downloaded                                           full   State 2 was read
+//   execute                                              full   written before the request is sent
+//   proven         version                               full
+//   closed         outcome                               full   written after the result was told
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ports/store.hpp"
+#include "update/types.hpp"
+
+namespace fota::update {
+
+/// What is known of the newest attempt that was not closed.
+struct OpenAttempt {
+    std::string id;
+    std::string image;  ///< hex of the image's hash
+    std::string from_version;
+    bool downloaded = false;
+    bool executed = false;
+    struct Transfer {
+        Bytes token;
+        std::uint64_t offset = 0;
+        std::uint32_t block_size = 0;
+        std::uint32_t block = 0;  ///< blocks acknowledged at block_size
+    };
+    std::optional<Transfer> transfer;
+};
+
+class Journal {
+  public:
+    Journal(ports::Store& store, std::string endpoint) : store_(store), endpoint_(std::move(endpoint)) {}
+
+    /// Reads the facts; the open attempt for this image, if there is one. An open attempt for another image is closed
+    /// as superseded: only one image can be meant for a device.
+    Result<std::optional<OpenAttempt>> open_attempt(const std::string& image_hex);
+    Result<std::string> begin(const Target& target, const std::string& from_version);
+    Result<> transfer(const std::string& attempt, const OpenAttempt::Transfer& transfer);
+    Result<> block(const std::string& attempt, std::uint32_t block, std::uint32_t block_size);
+    Result<> downloaded(const std::string& attempt);
+    Result<> execute(const std::string& attempt);
+    Result<> proven(const std::string& attempt, const std::string& version);
+    Result<> close(const std::string& attempt, Outcome outcome);
+
+  private:
+    Result<> append(const std::string& attempt, const char* kind, std::map<std::string, std::string> fields = {});
+
+    ports::Store& store_;
+    std::string endpoint_;
+};
+
+}  // namespace fota::update

@@ -1,0 +1,113 @@
+// What an update is given, what it tells while it runs, and what it ends with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "image/version.hpp"
+#include "ports/device_link.hpp"
+
+namespace fota::update {
+
+/// What shall run. `image` is owned by the caller and outlives the update.
+struct Target {
+    BytesView image;
+    image::Version version;
+    Bytes hash;             ///< the image's hash TLV: what the bootloader and object 26245 call it
+    std::uint64_t end = 0;  ///< offset after the last TLV; what has to fit the slot
+};
+
+struct Policy {
+    /// How long to wait for the device to register; nullopt: for ever.
+    std::optional<Milliseconds> wait;
+    /// No acknowledged block for this long ends the transfer.
+    Milliseconds stall{300'000};
+    /// After Execute: how long the device may take to swap, boot and register.
+    Milliseconds return_deadline{900'000};
+    /// After the proof: every registration in this span is proven again.
+    Milliseconds soak{0};
+    /// What the device reports in 3/0/3 when the update runs, where that is no version.
+    std::optional<std::string> expect_version;
+    /// Why an older version may replace a newer one; absent: it may not.
+    std::optional<std::string> downgrade_reason;
+    /// Board name that 3/0/1 must begin with ("nrf9160dk"); "" when nothing is known.
+    std::string board;
+    std::uint32_t block_size = 512;
+};
+
+/// The steps a person follows (DESIGN.md section 3; loading, policy and layout come before a device is involved).
+enum class Step : std::uint8_t {
+    await_device,
+    plan,
+    reset,
+    deliver,
+    downloaded,
+    execute,
+    await_return,
+    prove,
+    soak,
+};
+std::string_view step_name(Step step) noexcept;
+
+enum class Outcome : std::uint8_t {
+    updated,
+    already_installed,
+    refused,
+    failed,
+    rolled_back,
+    deferred,
+    absent,
+    interrupted
+};
+/// "already-installed": the spelling of CLI.md.
+std::string_view outcome_name(Outcome outcome) noexcept;
+
+/// What the device says of itself before anything is decided. Absent: not offered, or no such object.
+struct DeviceFacts {
+    std::string version;      ///< 3/0/3, raw
+    std::string model;        ///< 3/0/1, raw
+    std::int64_t state = 0;   ///< 5/0/3
+    std::int64_t result = 0;  ///< 5/0/5
+    std::optional<Bytes> running_hash;
+    std::optional<Bytes> stored_hash;
+    std::optional<std::uint64_t> stored_bytes;
+    std::optional<std::uint64_t> primary_size;
+    std::optional<std::uint64_t> secondary_size;
+    std::optional<std::uint64_t> erase_size;
+    std::optional<std::string> boot_mode;
+    std::optional<Bytes> jedec_id;
+    std::optional<std::uint64_t> flash_size;
+};
+
+/// Told while the update runs; calls come from the coroutine, in order. Nothing here may block.
+class Observer {
+  public:
+    virtual ~Observer() = default;
+    virtual void step(Step) {}
+    virtual void registered(const ports::Registration&) {}
+    virtual void planned(const DeviceFacts&) {}
+    virtual void progress(const ports::DeliveryProgress&) {}
+    /// A remark for a person: "resumes at 182 KiB", "back after 41 s".
+    virtual void remark(const std::string&) {}
+};
+
+struct Report {
+    Outcome outcome = Outcome::failed;
+    std::optional<Error> error;
+    std::string from_version;  ///< as the device reported it when the attempt began; raw
+    std::string to_version;
+    std::string running_version;   ///< last seen; raw
+    std::uint64_t bytes_sent = 0;  ///< image bytes, resends included
+    std::uint32_t blocks = 0;
+    std::uint64_t retransmissions = 0;
+    Milliseconds elapsed{0};
+    bool proven_by_hash = false;
+    std::string attempt;  ///< to be closed once the result was written; "" when none was begun
+};
+
+}  // namespace fota::update

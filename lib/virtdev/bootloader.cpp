@@ -1,0 +1,324 @@
+#include "virtdev/bootloader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/sha256.hpp"
+#include "virtdev/swap_move.hpp"
+
+namespace fota::virtdev {
+
+namespace {
+
+const char* magic_name(fota_magic magic) {
+    switch (magic) {
+        case FOTA_MAGIC_GOOD:
+            return "good";
+        case FOTA_MAGIC_UNSET:
+            return "unset";
+        case FOTA_MAGIC_BAD:
+            break;
+    }
+    return "bad";
+}
+
+const char* swap_name(fota_swap_type type) {
+    switch (type) {
+        case FOTA_SWAP_TEST:
+            return "test";
+        case FOTA_SWAP_PERMANENT:
+            return "perm";
+        case FOTA_SWAP_REVERT:
+            return "revert";
+        case FOTA_SWAP_NONE:
+            break;
+    }
+    return "none";
+}
+
+Swap swap_of(fota_swap_type type) {
+    switch (type) {
+        case FOTA_SWAP_TEST:
+            return Swap::test;
+        case FOTA_SWAP_PERMANENT:
+            return Swap::permanent;
+        case FOTA_SWAP_REVERT:
+            return Swap::revert;
+        case FOTA_SWAP_NONE:
+            break;
+    }
+    return Swap::none;
+}
+
+std::uint32_t limit_of(const BootConfig& config, std::uint32_t sector_size) {
+    const fota_slot_geometry geometry{config.primary_size, config.secondary_size, sector_size, config.max_sectors, 4};
+    return fota_image_limit(config.mode == SwapMode::move ? FOTA_BOOT_MOVE : FOTA_BOOT_OVERWRITE, &geometry);
+}
+
+/// One boot: the parts stay, everything else ends with it.
+class Boot {
+  public:
+    Boot(const BootConfig& config, const ImageCheck& image_check, NorFlash& internal, NorFlash& external)
+        : config_(config),
+          check_(image_check),
+          primary_(internal, config.primary_offset, config.primary_size),
+          secondary_(external, config.secondary_offset, config.secondary_size),
+          pair_{primary_, secondary_, config.max_sectors} {}
+
+    Result<BootResult> run() {
+        log("I: Starting bootloader (a model of MCUboot, not MCUboot)");
+        const auto trailer = pair_.trailer();
+        if (!fota_trailer_fits(&trailer))
+            return fail(Errc::internal, "expected the trailer to fit its slot, found it does not");
+        if (config_.mode == SwapMode::overwrite) {
+            TRY_VOID(overwrite());
+        } else if (slots_compatible()) {
+            TRY_VOID(swap());
+        }
+        return start();
+    }
+
+  private:
+    template <class... Args>
+    void log(fmt::format_string<Args...> text, Args&&... args) {
+        result_.log += fmt::format(text, std::forward<Args>(args)...) + "\n";
+    }
+
+    bool slots_compatible() {
+        const std::uint32_t primary = primary_.size() / primary_.sector_size();
+        const std::uint32_t secondary = secondary_.size() / secondary_.sector_size();
+        if (primary_.sector_size() != secondary_.sector_size()) {
+            log("W: Cannot upgrade: not same sector layout");
+            return false;
+        }
+        if (primary != secondary && primary != secondary + 1) {
+            log("W: Cannot upgrade: not a compatible amount of sectors");
+            return false;
+        }
+        if (primary > config_.max_sectors) {
+            log("W: Cannot upgrade: more sectors than allowed");
+            return false;
+        }
+        return true;
+    }
+
+    Result<fota_swap_state> trailer_of(const FlashArea& slot) const {
+        fota_swap_state state{};
+        TRY_VOID(check(fota_trailer_read(&slot.core(), &state), "reading a slot's trailer"));
+        return state;
+    }
+
+    Result<void> read_trailers() {
+        TRY(primary_state_, trailer_of(primary_));
+        TRY(secondary_state_, trailer_of(secondary_));
+        for (const auto& [name, state] : {std::pair{"Primary", &primary_state_}, {"Secondary", &secondary_state_}}) {
+            log("I: {} image: magic={}, swap_type={:#x}, copy_done={:#x}, image_ok={:#x}", name,
+                magic_name(state->magic), static_cast<unsigned>(state->swap_type),
+                static_cast<unsigned>(state->copy_done), static_cast<unsigned>(state->image_ok));
+        }
+        return {};
+    }
+
+    /// Is there an image that this bootloader would start? nullopt and a reason in the log if not.
+    Result<std::optional<fota_image_extent>> validate(FlashArea& slot, const char* name) {
+        fota_image_extent extent{};
+        const auto status = fota_image_walk(&slot.core(), slot.size(), &extent);
+        if (status == FOTA_ERR_IO) return fail(Errc::device_absent, fmt::format("the {} slot cannot be read", name));
+        std::string reason;
+        if (status != FOTA_OK) {
+            reason = "no image that can be walked";
+        } else if (extent.end > limit_of(config_, primary_.sector_size())) {
+            reason = fmt::format("it ends at {}, past the limit of {} bytes", extent.end,
+                                 limit_of(config_, primary_.sector_size()));
+        } else if ((extent.header.flags & FOTA_IMAGE_F_NON_BOOTABLE) != 0) {
+            reason = "it is marked as not bootable";
+        } else {
+            TRY(auto bytes, slot.read(0, extent.end));
+            if (auto verdict = check_(bytes); !verdict) reason = verdict.error().text();
+        }
+        if (reason.empty()) return extent;
+        log("E: Image in the {} slot is not valid! ({})", name, reason);
+        return std::optional<fota_image_extent>{};
+    }
+
+    Result<bool> header_erased(const FlashArea& slot) const {
+        TRY(auto header, slot.read(0, FOTA_IMAGE_HEADER_SIZE));
+        return std::ranges::all_of(header, [](auto byte) { return byte == FOTA_ERASED; });
+    }
+
+    /// The secondary slot's image, if it may be swapped in. What may not is erased, so that it is judged only once.
+    Result<std::optional<fota_image_extent>> candidate(fota_swap_type type) {
+        TRY(bool blank, header_erased(secondary_));
+        if (blank) {
+            // An erase of the slot that was interrupted can leave the trailer, which would lock the slot for the
+            // application.
+            if (config_.mode == SwapMode::move) {
+                TRY_VOID(erase_trailer(pair_, secondary_));
+                if (type == FOTA_SWAP_REVERT) {
+                    TRY_VOID(erase_trailer(pair_, primary_));
+                    log("I: Cleared image 0 primary slot trailer due to stuck revert");
+                }
+            }
+            return std::optional<fota_image_extent>{};
+        }
+        TRY(auto image, validate(secondary_, "secondary"));
+        if (!image) {
+            result_.secondary_refused = true;
+            for (std::uint32_t at = 0; at < secondary_.size(); at += secondary_.sector_size()) {
+                TRY_VOID(secondary_.erase(at, secondary_.sector_size()));
+            }
+        }
+        return image;
+    }
+
+    Result<void> set_image_ok() {
+        TRY(auto state, trailer_of(primary_));
+        if (state.image_ok != FOTA_FLAG_UNSET) return {};
+        return check(fota_trailer_write_image_ok(&primary_.core()), "writing the image_ok flag");
+    }
+
+    Result<void> run_and_close(const SwapStatus& status) {
+        log("I: Starting swap using move algorithm.");
+        TRY_VOID(run_swap(pair_, status));
+        if (status.type == FOTA_SWAP_REVERT || status.type == FOTA_SWAP_PERMANENT) TRY_VOID(set_image_ok());
+        TRY_VOID(check(fota_trailer_write_copy_done(&primary_.core()), "writing the copy_done flag"));
+        result_.swap = swap_of(status.type);
+        return {};
+    }
+
+    Result<void> swap() {
+        TRY_VOID(read_trailers());
+        TRY(auto status, read_swap_status(pair_, primary_state_, secondary_state_));
+        log("I: Boot source: {}", status.in_primary ? "primary slot" : "none");
+        if (!status.fresh()) {
+            if (status.swap_size <= limit_of(config_, pair_.sector_size())) return run_and_close(status);
+            log("E: Detected inconsistent status!");
+            return {};
+        }
+
+        fota_image_extent running{};
+        if (fota_image_walk(&primary_.core(), primary_.size(), &running) != FOTA_OK) {
+            log("W: Failed reading image headers; Image=0");
+            return {};
+        }
+        const bool begun = status.type != FOTA_SWAP_NONE;
+        if (!begun) {
+            status.type = fota_next_swap(&primary_state_, &secondary_state_);
+            log("I: Image index: 0, Swap type: {}", swap_name(status.type));
+        }
+        if (status.type == FOTA_SWAP_NONE) return {};
+        TRY(auto image, candidate(status.type));
+        if (!image) {
+            // A swap that the trailer already announces must not be tried again.
+            return begun ? set_image_ok() : Result<void>{};
+        }
+        status.swap_size = std::max(image->end, running.end);
+        if (status.swap_size > limit_of(config_, pair_.sector_size())) {
+            log("W: Not enough free space to run swap upgrade");
+            return {};
+        }
+        return run_and_close(status);
+    }
+
+    /// The fast form of overwrite-only: sectors of the image, then the trailer; the secondary slot's header and trailer
+    /// go last, so an interrupted copy starts again.
+    Result<void> overwrite() {
+        TRY_VOID(read_trailers());
+        const auto type = fota_next_swap(&primary_state_, &secondary_state_);
+        log("I: Image index: 0, Swap type: {}", swap_name(type));
+        if (type == FOTA_SWAP_NONE) return {};
+        TRY(auto image, candidate(type));
+        if (!image) return {};
+
+        log("I: Image 0 upgrade secondary slot -> primary slot");
+        const std::uint32_t sector = primary_.sector_size();
+        const std::uint32_t whole = (image->end + sector - 1) / sector * sector;
+        log("I: Erasing the primary slot");
+        for (std::uint32_t at = 0; at < whole; at += sector) TRY_VOID(primary_.erase(at, sector));
+        TRY_VOID(erase_trailer(pair_, primary_));
+        const std::uint32_t block = primary_.core().write_size;
+        const std::uint32_t size = (image->end + block - 1) / block * block;
+        log("I: Image 0 copying the secondary slot to the primary slot: {:#x} bytes", size);
+        for (std::uint32_t at = 0; at < size; at += 1024) {
+            TRY(auto bytes, secondary_.read(at, std::min<std::uint32_t>(1024, size - at)));
+            TRY_VOID(primary_.program(at, bytes));
+        }
+        TRY_VOID(check(fota_trailer_write_magic(&primary_.core()), "writing the magic"));
+        TRY_VOID(secondary_.erase(0, secondary_.sector_size()));
+        TRY_VOID(secondary_.erase(secondary_.size() - secondary_.sector_size(), secondary_.sector_size()));
+        result_.swap = swap_of(type);
+        return {};
+    }
+
+    Result<BootResult> start() {
+        TRY(auto image, validate(primary_, "primary"));
+        if (!image) {
+            log("E: Unable to find bootable image");
+            return std::move(result_);
+        }
+        result_.booted = true;
+        result_.header = image->header;
+        if (image->hash_size != 0) {
+            TRY(result_.hash, primary_.read(image->hash_offset, image->hash_size));
+        }
+        log("I: Bootloader chainload address offset: {:#x}", config_.primary_offset);
+        log("I: Image version: v{}", version_text(image->header.version));
+        log("I: Jumping to the first image slot");
+        return std::move(result_);
+    }
+
+    const BootConfig& config_;
+    const ImageCheck& check_;
+    FlashArea primary_;
+    FlashArea secondary_;
+    SlotPair pair_;
+    fota_swap_state primary_state_{};
+    fota_swap_state secondary_state_{};
+    BootResult result_;
+};
+
+}  // namespace
+
+ImageCheck hash_only() {
+    return [](BytesView image) -> Result<void> {
+        const fota_flash memory{.context = &image,
+                                .read =
+                                    [](void* context, std::uint32_t offset, void* data, std::size_t size) {
+                                        const auto part = slice(*static_cast<BytesView*>(context), offset, size);
+                                        if (part) std::ranges::copy(*part, static_cast<std::uint8_t*>(data));
+                                        return part ? 0 : -1;
+                                    },
+                                .write = nullptr,
+                                .erase = nullptr,
+                                .size = static_cast<std::uint32_t>(image.size()),
+                                .erase_size = 1,
+                                .write_size = 1};
+        fota_image_extent extent{};
+        TRY_VOID(check(fota_image_walk(&memory, memory.size, &extent), "checking the image"));
+        if (extent.hash_type != FOTA_TLV_SHA256) {
+            return fail(Errc::image_rejected, "expected a SHA-256 TLV in the image, found none");
+        }
+        const auto stated = image.subspan(extent.hash_offset, extent.hash_size);
+        const auto computed = sha256(image.first(extent.hashed_size));
+        if (!std::ranges::equal(stated, computed)) {
+            return fail(Errc::image_rejected,
+                        fmt::format("expected hash {}, found {}", short_hex(stated), short_hex(computed)));
+        }
+        return {};
+    };
+}
+
+std::string version_text(const fota_image_version& version) {
+    return fmt::format("{}.{}.{}+{}", version.major, version.minor, version.revision, version.build);
+}
+
+std::uint32_t Bootloader::image_limit() const noexcept {
+    return limit_of(config_, 4096);
+}
+
+Result<BootResult> Bootloader::boot(NorFlash& internal, NorFlash& external) const {
+    return Boot(config_, check_, internal, external).run();
+}
+
+}  // namespace fota::virtdev

@@ -1,0 +1,270 @@
+#include "virtdev/firmware_object.hpp"
+
+#include <algorithm>
+
+namespace fota::virtdev {
+namespace {
+
+using coap::Code;
+using lwm2m::State;
+using lwm2m::UpdateResult;
+
+constexpr Milliseconds separate_delay{200};
+constexpr Milliseconds erase_delay{8000};
+constexpr std::uint8_t szx_256 = 4;
+constexpr std::uint8_t szx_512 = 5;
+
+bool is_image_magic(BytesView start) {
+    return start.size() >= 4 && load_le32(start.data()) == FOTA_IMAGE_MAGIC;
+}
+
+}  // namespace
+
+void FirmwareObject::after_boot(const BootResult& boot) {
+    const bool was_updating = state_ == State::updating;
+    const bool was_downloaded = state_ == State::downloaded;
+    transfer_.reset();
+    start_offset_ = 0;
+    uri_.clear();
+    if (quirks_.has(Quirk::no_state_persist)) {
+        to_idle(UpdateResult::initial);
+        (void)board_.package().discard();
+        return;
+    }
+    if (boot.swap == Swap::test || boot.swap == Swap::permanent) {
+        const bool late = quirks_.has(Quirk::self_confirm_result_8);
+        if (late) (void)board_.confirm();
+        to_idle(late ? UpdateResult::update_failed : UpdateResult::success);
+        (void)board_.package().discard();  // the slot holds the previous image now
+        return;
+    }
+    if (was_updating || boot.swap == Swap::revert || boot.secondary_refused) {
+        to_idle(UpdateResult::update_failed);
+        (void)board_.package().discard();
+        return;
+    }
+    if (was_downloaded) return;  // a whole package stays whole
+    to_idle(UpdateResult::initial);
+    (void)board_.package().restore();
+}
+
+void FirmwareObject::to_idle(UpdateResult result) {
+    state_ = State::idle;
+    result_ = result;
+    package_version_.clear();
+}
+
+Reaction FirmwareObject::block_reply(Code code, coap::Block block, bool blockwise) const {
+    auto reaction = Reaction::reply(code);
+    if (blockwise) reaction.answer.message.set_block(coap::OptionNumber::block1, block);
+    return reaction;
+}
+
+Reaction FirmwareObject::give_up(Code code, UpdateResult result) {
+    transfer_.reset();
+    start_offset_ = 0;
+    to_idle(result);
+    (void)board_.package().discard();
+    return Reaction::reply(code);
+}
+
+Reaction FirmwareObject::flash_failed() {
+    if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
+    return give_up(Code::internal_server_error, UpdateResult::update_failed);
+}
+
+Reaction FirmwareObject::reset(bool nul) {
+    if (state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    if (nul && state_ == State::downloading && quirks_.has(Quirk::nul_completes)) {
+        state_ = State::downloaded;
+        return Reaction::reply(Code::changed);
+    }
+    const bool downloaded = state_ == State::downloaded;
+    transfer_.reset();
+    start_offset_ = 0;
+    uri_.clear();
+    to_idle(UpdateResult::initial);
+    // What was stored of an unfinished package stays on offer for a resume; a whole one was withdrawn.
+    if (downloaded && !board_.package().discard() && !board_.power().on())
+        return Reaction::silence(Afterwards::reboot_now);
+    return Reaction::reply(Code::changed);
+}
+
+Reaction FirmwareObject::write_uri(BytesView text) {
+    if (quirks_.has(Quirk::no_uri_reset)) return Reaction::reply(Code::method_not_allowed);
+    if (text.empty()) return reset(false);
+    if (state_ != State::idle) return Reaction::reply(Code::bad_request);
+    result_ = UpdateResult::unsupported_protocol;  // 5/0/9 says push only
+    return Reaction::reply(Code::changed);
+}
+
+Reaction FirmwareObject::write_start_offset(std::int64_t offset) {
+    if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    if (offset != 0 && offset != static_cast<std::int64_t>(board_.package().stored()))
+        return Reaction::reply(Code::bad_request);
+    start_offset_ = static_cast<std::uint32_t>(offset);
+    return Reaction::reply(Code::changed);
+}
+
+Reaction FirmwareObject::write_package(const coap::Message& request) {
+    const auto format = request.format();
+    if (!format) return Reaction::reply(Code::bad_request);
+    if (*format == static_cast<std::uint32_t>(coap::Format::text)) return Reaction::reply(Code::not_implemented);
+    if (*format != static_cast<std::uint32_t>(coap::Format::opaque))
+        return Reaction::reply(Code::unsupported_content_format);
+    const auto block = request.block1();
+    if (!block && request.option(coap::OptionNumber::block1)) return Reaction::reply(Code::bad_option);
+    const bool whole = !block || (block->num == 0 && !block->more);
+    if (whole && request.payload.size() <= 1 && (request.payload.empty() || request.payload[0] == 0)) {
+        const bool nul = !request.payload.empty();
+        if (state_ == State::idle && quirks_.has(Quirk::reset_in_idle)) {
+            result_ = nul ? UpdateResult::unsupported_package : UpdateResult::update_failed;
+            return Reaction::reply(nul ? Code::unsupported_content_format : Code::internal_server_error);
+        }
+        // Zephyr's engine does not hand an empty body to the application.
+        return nul ? reset(true) : Reaction::reply(Code::internal_server_error);
+    }
+    auto reaction = take_block(request, block.value_or(coap::Block{}), block.has_value());
+    const bool first = !block || block->num == 0;
+    if (reaction.answer.kind == coap::Answer::Kind::piggybacked &&
+        (quirks_.has(Quirk::separate_response) || (first && quirks_.has(Quirk::slow_erase)))) {
+        reaction.later = std::move(reaction.answer.message);
+        reaction.later_after = first && quirks_.has(Quirk::slow_erase) ? erase_delay : separate_delay;
+        reaction.answer = {coap::Answer::Kind::empty_ack, {}};
+    }
+    return reaction;
+}
+
+std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap::Block& block, BytesView& payload) {
+    // In bytes of the package: what came before this transfer counts.
+    const auto size1 = request.uint_option(coap::OptionNumber::size1);
+    const std::uint64_t total = std::uint64_t{start_offset_} + size1.value_or(0);
+    if (total > board_.package().limit()) return give_up(Code::internal_server_error, UpdateResult::no_flash_space);
+    if (start_offset_ == 0 && !is_image_magic(payload))
+        return give_up(Code::unsupported_content_format, UpdateResult::unsupported_package);
+    if (start_offset_ != 0 && start_offset_ != board_.package().stored()) {
+        transfer_.reset();
+        start_offset_ = 0;
+        return Reaction::reply(Code::request_entity_incomplete);
+    }
+    if (!board_.package().begin(start_offset_)) return flash_failed();
+    transfer_.emplace();
+    transfer_->token = request.token;
+    transfer_->szx = block.szx;
+    transfer_->size1 = size1;
+    transfer_->offset = start_offset_;
+    transfer_->sink_hole = quirks_.has(Quirk::size1_required) && !size1 && block.more;
+    if (quirks_.has(Quirk::smaller_szx) && block.szx > szx_512 && block.more) {
+        transfer_->shrunk = true;
+        transfer_->szx = szx_512;
+        block.szx = szx_512;
+        payload = payload.first(std::min<std::size_t>(payload.size(), block.size()));
+    }
+    state_ = State::downloading;
+    result_ = UpdateResult::initial;
+    return std::nullopt;
+}
+
+Reaction FirmwareObject::repeated(coap::Block block) const {
+    if (!block.more) {
+        if (quirks_.has(Quirk::refuse_after_retransmission)) return Reaction::reply(Code::request_entity_incomplete);
+        if (quirks_.has(Quirk::last_block_404)) return Reaction::reply(Code::not_found);
+        return block_reply(Code::changed, block, true);
+    }
+    if (quirks_.has(Quirk::refuse_after_retransmission)) return Reaction::reply(Code::service_unavailable);
+    return block_reply(Code::continue_, block, true);
+}
+
+Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block block, bool blockwise) {
+    BytesView payload = request.payload;
+    if (state_ == State::downloaded && transfer_ && transfer_->last == block.num && transfer_->token == request.token &&
+        !block.more)
+        return repeated(block);
+    if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    if (blockwise && (payload.size() > block.size() || (block.more && payload.size() != block.size())))
+        return Reaction::reply(Code::bad_request);
+    if (blockwise && block.szx > szx_256 &&
+        (quirks_.has(Quirk::too_large_no_hint) || quirks_.has(Quirk::too_large_with_hint))) {
+        transfer_.reset();
+        if (quirks_.has(Quirk::too_large_no_hint)) return Reaction::reply(Code::request_entity_too_large);
+        return block_reply(Code::request_entity_too_large, {block.num, block.more, szx_256}, true);
+    }
+    if (block.num == 0) {
+        if (quirks_.has(Quirk::refuse_after_retransmission) && transfer_ && transfer_->token == request.token &&
+            transfer_->received == payload.size())
+            return repeated(block);
+        if (auto refused = begin(request, block, payload)) return std::move(*refused);
+    } else if (!transfer_ || state_ != State::downloading) {
+        return Reaction::reply(Code::not_found);
+    }
+    auto& transfer = *transfer_;
+    const bool ignored_shrink = transfer.shrunk && block.szx != transfer.szx;
+    if (block.szx != transfer.szx && !transfer.shrunk) return Reaction::reply(Code::request_entity_incomplete);
+    if (!ignored_shrink) {
+        if (block.offset() < transfer.received) return repeated(block);
+        if (block.offset() > transfer.received) {
+            if (quirks_.has(Quirk::gap_ends_transfer)) transfer_.reset();
+            return Reaction::reply(Code::request_entity_incomplete);
+        }
+    }
+    if (transfer.size1 && transfer.received + payload.size() > *transfer.size1)
+        return give_up(Code::internal_server_error, UpdateResult::update_failed);
+    if (transfer.offset + transfer.received + payload.size() > board_.package().limit())
+        return give_up(Code::internal_server_error, UpdateResult::no_flash_space);
+    if (quirks_.has(Quirk::reboot_in_push) && !rebooted_in_push_ && transfer.size1 &&
+        transfer.received >= *transfer.size1 / 2) {
+        rebooted_in_push_ = true;
+        board_.power().power_off();
+        return Reaction::silence(Afterwards::reboot_now);
+    }
+    if (!transfer.sink_hole && !board_.package().write(payload)) return flash_failed();
+    transfer.received += payload.size();
+    auto reaction = block.more ? block_reply(Code::continue_, {block.num, block.more, transfer.szx}, true)
+                               : complete(block, blockwise);
+    if (transfer_)
+        reaction.block = BlockTaken{block.num, transfer_->offset + transfer_->received,
+                                    transfer_->size1 ? std::uint64_t{transfer_->offset} + *transfer_->size1 : 0};
+    return reaction;
+}
+
+Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
+    auto& transfer = *transfer_;
+    // Zephyr trusts Size1: while bytes are missing by it, the download is not over, whatever the last block says.
+    const bool short_of_size1 = transfer.size1 && transfer.received < *transfer.size1;
+    if (transfer.sink_hole || short_of_size1 || quirks_.has(Quirk::stuck_state_1)) {
+        transfer.last = block.num;
+        return block_reply(Code::changed, block, blockwise);
+    }
+    const auto extent = board_.package().finish();
+    if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
+    if (!extent || quirks_.has(Quirk::reject_package)) {
+        const bool unseen = quirks_.has(Quirk::reject_package) || quirks_.has(Quirk::bad_package_changed);
+        (void)give_up(Code::request_entity_incomplete, UpdateResult::integrity_failed);
+        return unseen ? block_reply(Code::changed, block, blockwise) : Reaction::reply(Code::request_entity_incomplete);
+    }
+    package_version_ = version_text(extent->header.version);
+    state_ = State::downloaded;
+    start_offset_ = 0;
+    transfer.last = block.num;
+    return block_reply(Code::changed, block, blockwise);
+}
+
+Reaction FirmwareObject::execute() {
+    if (state_ != State::downloaded) return Reaction::reply(Code::method_not_allowed);
+    if (quirks_.has(Quirk::defer)) {
+        result_ = UpdateResult::deferred;
+        return Reaction::reply(Code::changed);
+    }
+    if (!quirks_.has(Quirk::executes_without_update) && !board_.mark_pending(false)) {
+        if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
+        result_ = UpdateResult::update_failed;
+        return Reaction::reply(Code::internal_server_error);
+    }
+    state_ = State::updating;
+    if (quirks_.has(Quirk::lost_execute_ack)) return Reaction::silence(Afterwards::reboot_now);
+    auto reaction = Reaction::reply(Code::changed);
+    reaction.afterwards = quirks_.has(Quirk::silent_after_execute) ? Afterwards::vanish : Afterwards::reboot;
+    return reaction;
+}
+
+}  // namespace fota::virtdev

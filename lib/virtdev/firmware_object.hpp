@@ -1,0 +1,79 @@
+// Firmware Update (OMA object 5) on the virtual device: the state machine, the package by Block1 into the secondary
+// slot, and the resume protocol of the External Flash object (26245). Requests in, reactions out; the only thing it
+// touches is the board.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "coap/message.hpp"
+#include "lwm2m/firmware.hpp"
+#include "virtdev/board.hpp"
+#include "virtdev/quirks.hpp"
+#include "virtdev/reaction.hpp"
+
+namespace fota::virtdev {
+
+class FirmwareObject {
+  public:
+    /// The board must outlive the object.
+    FirmwareObject(Board& board, QuirkSet quirks) : board_(board), quirks_(quirks) {}
+
+    /// After each boot that ended in an image: judges what became of an update and picks up a kept package prefix.
+    void after_boot(const BootResult& boot);
+
+    lwm2m::State state() const noexcept { return state_; }
+    lwm2m::UpdateResult result() const noexcept { return result_; }
+    const std::string& package_uri() const noexcept { return uri_; }
+    /// Version of the downloaded package; empty outside State 2 and 3.
+    const std::string& package_version() const noexcept { return package_version_; }
+    std::uint32_t start_offset() const noexcept { return start_offset_; }
+    /// A push is under way and its next block is expected.
+    bool receiving() const noexcept { return transfer_.has_value() && state_ == lwm2m::State::downloading; }
+
+    /// PUT 5/0/0: whole, or one block of it.
+    Reaction write_package(const coap::Message& request);
+    /// PUT 5/0/1: empty is the reset; this device cannot pull.
+    Reaction write_uri(BytesView text);
+    /// POST 5/0/2
+    Reaction execute();
+    /// PUT 26245/0/10: 0, or the number of bytes that 26245/0/9 reports.
+    Reaction write_start_offset(std::int64_t offset);
+
+  private:
+    /// A block-wise write. Counts bytes of this transfer, without the start offset.
+    struct Transfer {
+        coap::Token token;
+        std::uint8_t szx = 6;
+        std::uint64_t received = 0;
+        std::optional<std::uint32_t> size1;
+        std::uint32_t offset = 0;           ///< where the transfer starts in the package
+        bool sink_hole = false;             ///< acknowledges and stores nothing
+        bool shrunk = false;                ///< was told to use smaller blocks
+        std::optional<std::uint32_t> last;  ///< number of the final block, once it was taken
+    };
+
+    Reaction reset(bool nul);
+    Reaction take_block(const coap::Message& request, coap::Block block, bool blockwise);
+    std::optional<Reaction> begin(const coap::Message& request, coap::Block& block, BytesView& payload);
+    Reaction complete(coap::Block block, bool blockwise);
+    Reaction repeated(coap::Block block) const;
+    Reaction give_up(coap::Code code, lwm2m::UpdateResult result);
+    /// The flash failed: silence if the supply did, else an error of the application.
+    Reaction flash_failed();
+    Reaction block_reply(coap::Code code, coap::Block block, bool blockwise) const;
+    void to_idle(lwm2m::UpdateResult result);
+
+    Board& board_;
+    QuirkSet quirks_;
+    lwm2m::State state_ = lwm2m::State::idle;
+    lwm2m::UpdateResult result_ = lwm2m::UpdateResult::initial;
+    std::string uri_;
+    std::string package_version_;
+    std::uint32_t start_offset_ = 0;
+    std::optional<Transfer> transfer_;
+    bool rebooted_in_push_ = false;
+};
+
+}  // namespace fota::virtdev

@@ -1,0 +1,244 @@
+#include "virtdev/nor_flash.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <numeric>
+
+namespace fota::virtdev {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::uint8_t erased = 0xff;
+/// Enough to see the pattern of a driver's mistake; more would only fill memory.
+constexpr std::size_t max_violations = 1000;
+
+// JESD216B, 16 double words; the table that boards with this part state in their devicetree (`sfdp-bfp`).
+constexpr std::array<std::uint8_t, 64> bfp = {
+    0xe5, 0x20, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x03, 0x44, 0xeb, 0x08, 0x6b, 0x08, 0x3b, 0x04, 0xbb,
+    0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0xff, 0xff, 0xff, 0x00, 0xff, 0x0c, 0x20, 0x0f, 0x52,
+    0x10, 0xd8, 0x00, 0xff, 0x23, 0x72, 0xf5, 0x00, 0x82, 0xed, 0x04, 0xcc, 0x44, 0x83, 0x68, 0x44,
+    0x30, 0xb0, 0x30, 0xb0, 0xf7, 0xc4, 0xd5, 0x5c, 0x00, 0xbe, 0x29, 0xff, 0xf0, 0xd0, 0xff, 0xff};
+
+/// SFDP space with the header, one parameter header and the basic table at 0x30.
+Bytes sfdp_space() {
+    Bytes space = {'S', 'F', 'D', 'P', 0x06, 0x01, 0x00, 0xff, 0x00, 0x06, 0x01, 0x10, 0x30, 0x00, 0x00, 0xff};
+    space.resize(0x30, erased);
+    append(space, bfp);
+    return space;
+}
+
+}  // namespace
+
+bool Power::fails_in_this_operation() {
+    const bool fails = fails_at_ && operations_ >= *fails_at_;
+    operations_++;
+    if (fails) {
+        on_ = false;
+        fails_at_.reset();
+    }
+    return fails;
+}
+
+BytesView mx25r6435f_bfp() {
+    return bfp;
+}
+
+FlashPart mx25r6435f() {
+    return {.name = "MX25R6435F",
+            .size = 8u << 20,
+            .page_size = 256,
+            .write_size = 1,
+            .program_time = microseconds(896),
+            .erase_types = {{4096, 0x20, milliseconds(48)},
+                            {32768, 0x52, milliseconds(240)},
+                            {65536, 0xd8, milliseconds(480)}},
+            .jedec_id = {0xc2, 0x28, 0x17},
+            .sfdp = sfdp_space()};
+}
+
+FlashPart nrf9160_internal() {
+    return {.name = "nRF9160 flash",
+            .size = 1u << 20,
+            .page_size = 4096,
+            .write_size = 4,
+            .program_time = microseconds(41),
+            .program_time_per_block = true,
+            .erase_types = {{4096, 0, milliseconds(85)}},
+            .jedec_id = {},
+            .sfdp = {}};
+}
+
+NorFlash::NorFlash(FlashPart part, FlashStore store, std::shared_ptr<Power> power)
+    : part_(std::move(part)), store_(std::move(store)), power_(std::move(power)) {
+    assert(store_.bytes().size() == part_.size);
+}
+
+Result<void> NorFlash::power_lost() const {
+    return fail(Errc::device_absent, fmt::format("expected {} to have power, found it off", part_.name));
+}
+
+Result<void> NorFlash::ready(std::uint64_t offset, std::uint64_t size) const {
+    if (!power_->on()) return power_lost();
+    if (offset > part_.size || size > part_.size - offset) {
+        return fail(Errc::internal, fmt::format("{}: expected an access below {:#x}, found {:#x} + {:#x}", part_.name,
+                                                part_.size, offset, size));
+    }
+    return {};
+}
+
+void NorFlash::violation(std::string text) {
+    if (violations_.size() < max_violations) violations_.push_back(part_.name + ": " + std::move(text));
+}
+
+Result<void> NorFlash::read(std::uint32_t offset, std::span<std::uint8_t> out) const {
+    TRY_VOID(ready(offset, out.size()));
+    std::ranges::copy(store_.bytes().subspan(offset, out.size()), out.begin());
+    return {};
+}
+
+Result<void> NorFlash::read_sfdp(std::uint32_t offset, std::span<std::uint8_t> out) const {
+    if (!power_->on()) return power_lost();
+    for (std::size_t i = 0; i < out.size(); i++) {
+        const std::uint64_t at = std::uint64_t{offset} + i;
+        out[i] = at < part_.sfdp.size() ? part_.sfdp[static_cast<std::size_t>(at)] : erased;
+    }
+    return {};
+}
+
+void NorFlash::clear_bits(std::uint32_t offset, BytesView data) {
+    auto cells = store_.bytes().subspan(offset, data.size());
+    for (std::size_t i = 0; i < data.size(); i++) cells[i] = static_cast<std::uint8_t>(cells[i] & data[i]);
+}
+
+// The bytes before a random one are done, that one has some of its bits, the rest none.
+void NorFlash::tear_program(std::uint32_t offset, BytesView data) {
+    auto& random = power_->random();
+    const std::size_t at = random() % data.size();
+    const auto half = static_cast<std::uint8_t>(data[at] | (random() & 0xff));
+    clear_bits(offset, data.first(at));
+    clear_bits(offset + static_cast<std::uint32_t>(at), {&half, 1});
+}
+
+// An erase raises all bits together; stopped early, some are still low. Stopped very early or late it looks untouched
+// or complete.
+void NorFlash::tear_erase(std::uint32_t start, std::uint32_t size) {
+    auto& random = power_->random();
+    auto cells = store_.bytes().subspan(start, size);
+    switch (random() % 4) {
+        case 0:
+            break;
+        case 1:
+            std::ranges::fill(cells, erased);
+            break;
+        case 2:
+            std::ranges::fill(cells.first(random() % size), erased);
+            break;
+        default:
+            for (auto& cell : cells) cell = static_cast<std::uint8_t>(cell | (random() & 0xff));
+            break;
+    }
+}
+
+Result<void> NorFlash::page_program(std::uint32_t offset, BytesView data) {
+    TRY_VOID(ready(offset, data.size()));
+    if (data.empty()) return {};
+    if (offset % part_.write_size != 0 || data.size() % part_.write_size != 0) {
+        return fail(Errc::internal, fmt::format("{}: expected a program operation in blocks of {}, found {:#x} + {}",
+                                                part_.name, part_.write_size, offset, data.size()));
+    }
+    if (failing_operations_ > 0) {
+        failing_operations_--;
+        return fail(Errc::internal, fmt::format("{}: the part failed to program {:#x}", part_.name, offset));
+    }
+    // Past the page's end the address counter starts again at the page's begin; of more than a page only the last bytes
+    // count.
+    const std::uint32_t room = part_.page_size - offset % part_.page_size;
+    if (data.size() > room) {
+        violation(
+            fmt::format("program of {} bytes at {:#x} wraps in its page of {}", data.size(), offset, part_.page_size));
+        const Bytes wrapped =
+            to_bytes(data.subspan(room).first(std::min<std::size_t>(data.size() - room, part_.page_size)));
+        TRY_VOID(page_program(offset + room - part_.page_size, wrapped));
+        data = data.first(room);
+    }
+    // Programming 0xff leaves a byte as it is, so only other values need erased cells.
+    const auto cells = store_.bytes().subspan(offset, data.size());
+    for (std::size_t i = 0; i < data.size(); i++) {
+        if (data[i] == erased || cells[i] == erased) continue;
+        violation(fmt::format("program at {:#x} where {:#x} is not erased", offset, offset + i));
+        break;
+    }
+    if (power_->fails_in_this_operation()) {
+        tear_program(offset, data);
+        return power_lost();
+    }
+    busy_ += part_.program_time_per_block ? part_.program_time * static_cast<int>(data.size() / part_.write_size)
+                                          : part_.program_time;
+    if (lost_writes_ > 0) {
+        lost_writes_--;
+        return {};
+    }
+    clear_bits(offset, data);
+    return {};
+}
+
+Result<void> NorFlash::sector_erase(std::uint8_t opcode, std::uint32_t offset) {
+    TRY_VOID(ready(offset, 1));
+    auto type = std::ranges::find(part_.erase_types, opcode, &EraseType::opcode);
+    if (type == part_.erase_types.end()) {
+        // A SPI part ignores an instruction it does not know; the driver never learns.
+        violation(fmt::format("erase instruction {:02x} at {:#x} is unknown to the part", opcode, offset));
+        return {};
+    }
+    if (failing_operations_ > 0) {
+        failing_operations_--;
+        return fail(Errc::internal, fmt::format("{}: the part failed to erase {:#x}", part_.name, offset));
+    }
+    if (offset % type->size != 0) {
+        violation(fmt::format("erase of {} bytes at {:#x}, inside a sector", type->size, offset));
+    }
+    const std::uint32_t start = offset - offset % type->size;
+    if (power_->fails_in_this_operation()) {
+        tear_erase(start, type->size);
+        return power_lost();
+    }
+    busy_ += type->time;
+    std::ranges::fill(store_.bytes().subspan(start, type->size), erased);
+    return {};
+}
+
+Result<void> NorFlash::program(std::uint32_t offset, BytesView data) {
+    TRY_VOID(ready(offset, data.size()));
+    while (!data.empty()) {
+        const std::size_t part = std::min<std::size_t>(data.size(), part_.page_size - offset % part_.page_size);
+        TRY_VOID(page_program(offset, data.first(part)));
+        offset += static_cast<std::uint32_t>(part);
+        data = data.subspan(part);
+    }
+    return {};
+}
+
+Result<void> NorFlash::erase(std::uint32_t offset, std::uint32_t size) {
+    TRY_VOID(ready(offset, size));
+    const std::uint32_t smallest = part_.erase_types.front().size;
+    if (offset % smallest != 0 || size % smallest != 0) {
+        return fail(Errc::internal, fmt::format("{}: expected an erase of whole {}-byte sectors, found {:#x} + {:#x}",
+                                                part_.name, smallest, offset, size));
+    }
+    while (size > 0) {
+        auto type = std::ranges::find_if(part_.erase_types.rbegin(), part_.erase_types.rend(),
+                                         [&](const EraseType& t) { return offset % t.size == 0 && size >= t.size; });
+        TRY_VOID(sector_erase(type->opcode, offset));
+        offset += type->size;
+        size -= type->size;
+    }
+    return {};
+}
+
+}  // namespace fota::virtdev

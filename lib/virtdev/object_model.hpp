@@ -1,0 +1,73 @@
+// The objects of the virtual device (1 Server, 3 Device, 5 Firmware Update, 26245 External Flash): a request in, a
+// reaction out, without I/O and without time. OMA LwM2M Core 1.1, appendix E; DESIGN.md section 8 for 26245.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coap/message.hpp"
+#include "lwm2m/path.hpp"
+#include "virtdev/board.hpp"
+#include "virtdev/firmware_object.hpp"
+#include "virtdev/quirks.hpp"
+#include "virtdev/reaction.hpp"
+
+namespace fota::virtdev {
+
+class ObjectModel {
+  public:
+    /// The board must outlive the model.
+    ObjectModel(Board& board, QuirkSet quirks, std::chrono::seconds lifetime);
+
+    /// After each boot that ended in an image: RAM is new.
+    void after_boot(const BootResult& boot);
+
+    Reaction handle(const coap::Message& request);
+    /// Notifications due for observations (RFC 7641) whose value has changed since the last call.
+    std::vector<coap::Message> notifications();
+    void forget_observations() { observations_.clear(); }
+
+    /// The object list of a registration, in link format.
+    std::string links() const;
+    /// 3/0/3
+    std::string firmware_version() const;
+    std::chrono::seconds lifetime() const noexcept { return lifetime_; }
+    const FirmwareObject& firmware() const noexcept { return firmware_; }
+
+  private:
+    /// One readable value; integers and text are kept apart from opaque bytes because their formats differ.
+    struct Value {
+        enum class Kind : std::uint8_t { text, integer, opaque, integers } kind;
+        std::int64_t number = 0;
+        Bytes bytes;
+    };
+    enum class Access : std::uint8_t { absent, read, write, read_write, execute };
+    struct Observation {
+        lwm2m::Path path;
+        std::uint32_t sequence = 0;
+        coap::Message last;
+    };
+
+    Access access(const lwm2m::Path& path) const;
+    std::vector<std::uint16_t> resources(std::uint16_t object) const;
+    Value value(const lwm2m::Path& path) const;
+    Reaction dispatch(const coap::Message& request);
+    Reaction read(const lwm2m::Path& path, const coap::Message& request);
+    Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
+    Reaction discover(const lwm2m::Path& path) const;
+    Reaction write(const lwm2m::Path& path, const coap::Message& request);
+    Reaction execute(const lwm2m::Path& path);
+    coap::Message content(const lwm2m::Path& path, std::optional<std::uint32_t> accept) const;
+
+    Board& board_;
+    QuirkSet quirks_;
+    std::chrono::seconds lifetime_;
+    FirmwareObject firmware_;
+    std::map<coap::Token, Observation> observations_;
+};
+
+}  // namespace fota::virtdev

@@ -1,0 +1,76 @@
+#include "virtdev/quirks.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace fota::virtdev {
+
+std::span<const QuirkInfo> all_quirks() {
+    using enum Quirk;
+    static constexpr std::array<QuirkInfo, static_cast<std::size_t>(count_)> table{{
+        {no_dedup, "no-dedup", "has no memory of message ids: a repeated request is carried out again (Zephyr)"},
+        {last_block_404, "last-block-404", "answers a repeated last block with 4.04 although State is 2 (Zephyr)"},
+        {size1_required, "size1-required", "without Size1 acknowledges every block and stores none (Zephyr 4.1.99)"},
+        {stuck_state_1, "stuck-state-1", "acknowledges the last block and stays in State 1"},
+        {smaller_szx, "smaller-szx", "takes 512 of a 1024-byte block 0 and says so in Block1 (Zephyr 3.4)"},
+        {too_large_no_hint, "413-no-hint", "answers blocks above 256 bytes with a bare 4.13 (Anjay)"},
+        {too_large_with_hint, "413-hint", "answers blocks above 256 bytes with 4.13 and Block1 256"},
+        {separate_response, "separate-response", "answers every block with an empty ACK and a response of its own"},
+        {slow_erase, "slow-erase", "answers block 0 in a separate response, 8 s later (NCS)"},
+        {gap_ends_transfer, "gap-ends-transfer", "a block after a gap ends the transfer: 4.08, then 4.04 (Zephyr 3.4)"},
+        {refuse_after_retransmission, "503-after-retransmission",
+         "answers a repeated block with 5.03, a repeated last one with 4.08 (Anjay)"},
+        {busy_during_push, "busy-during-push", "answers every other request during a push with 5.03 (Anjay)"},
+        {no_update_in_push, "no-update-in-push", "sends no Update during a push, but registers anew after it (Anjay)"},
+        {reboot_in_push, "reboot-in-push", "loses power once, in the middle of the first push"},
+        {reject_package, "reject-package", "answers the last block with 2.04, then State 0 and Result 5"},
+        {bad_package_changed, "bad-package-2.04", "answers the last block of a bad package with 2.04 as well (Anjay)"},
+        {reset_in_idle, "reset-in-idle", "a NUL in Idle ends in Result 6, an empty package in Result 8 (NCS)"},
+        {nul_completes, "nul-completes", "a NUL in State 1 completes the download (Zephyr)"},
+        {no_uri_reset, "no-uri-reset", "refuses writes to the package URI with 4.05: it cannot pull"},
+        {defer, "defer", "postpones every update: Execute is answered, then State 2 and Result 11 (Anjay)"},
+        {lost_execute_ack, "lost-execute-ack", "reboots before the answer to Execute has left"},
+        {silent_after_execute, "silent-after-execute", "is never heard of again after Execute"},
+        {executes_without_update, "execute-does-nothing", "answers Execute, reboots, and still runs the old image"},
+        {no_state_persist, "no-state-persist", "forgets State, Result and stored bytes in a reboot (Zephyr)"},
+        {self_confirm_result_8, "self-confirm-result-8",
+         "confirms itself before it meets a server and reports Result 8 although it runs (NCS)"},
+        {revert, "revert", "the new image registers, never confirms itself and reboots back"},
+        {revert_unseen, "revert-unseen", "the new image never registers and reboots back"},
+        {same_port, "same-port", "comes back from the same port without a word"},
+        {no_external_flash_object, "no-external-flash-object", "has no object 26245"},
+        {version_dash, "version-dash", "reports its version as 1.2.3-4, with a dash (NCS)"},
+        {version_odd, "version-odd", "reports a version string that is no version"},
+        {lwm2m_1_0, "lwm2m-1.0", "registers as LwM2M 1.0"},
+        {no_accept, "no-accept", "ignores Accept and answers reads in TLV (wakaama)"},
+        {queue_mode, "queue-mode", "sleeps 10 s after the last message until its next Update"},
+    }};
+    return table;
+}
+
+Result<QuirkSet> QuirkSet::parse(std::span<const std::string> names) {
+    QuirkSet set;
+    for (const auto& name : names) {
+        bool known = false;
+        for (const auto& info : all_quirks())
+            if (info.name == name) {
+                set.add(info.quirk);
+                known = true;
+            }
+        if (known) continue;
+        std::vector<std::string> candidates;
+        for (const auto& info : all_quirks()) candidates.emplace_back(info.name);
+        const auto best = nearest(name, candidates);
+        return fail(
+            Error(Errc::usage, fmt::format("expected a quirk that --quirk list names, found \"{}\"{}", printable(name),
+                                           best.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", best)))
+                .with("nearest", best));
+    }
+    return set;
+}
+
+}  // namespace fota::virtdev

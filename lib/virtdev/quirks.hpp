@@ -1,0 +1,86 @@
+// How clients differ from each other, as named options: each is something a real LwM2M client was seen to do (or a
+// failure that devices in the field have). Without any, the virtual device behaves like our companion firmware on
+// Zephyr's engine.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace fota::virtdev {
+
+enum class Quirk : std::uint8_t {
+    // the transfer
+    no_dedup,
+    last_block_404,
+    size1_required,
+    stuck_state_1,
+    smaller_szx,
+    too_large_no_hint,
+    too_large_with_hint,
+    separate_response,
+    slow_erase,
+    gap_ends_transfer,
+    refuse_after_retransmission,
+    busy_during_push,
+    no_update_in_push,
+    reboot_in_push,
+    // the verdict and the reset
+    reject_package,
+    bad_package_changed,
+    reset_in_idle,
+    nul_completes,
+    no_uri_reset,
+    defer,
+    // Execute, the reboot and what comes back
+    lost_execute_ack,
+    silent_after_execute,
+    executes_without_update,
+    no_state_persist,
+    self_confirm_result_8,
+    revert,
+    revert_unseen,
+    same_port,
+    // what it says of itself
+    no_external_flash_object,
+    version_dash,
+    version_odd,
+    lwm2m_1_0,
+    no_accept,
+    queue_mode,
+    count_,
+};
+
+struct QuirkInfo {
+    Quirk quirk;
+    std::string_view name;  ///< as in --quirk NAME
+    std::string_view help;  ///< one line
+};
+
+/// In the order of the enumeration.
+std::span<const QuirkInfo> all_quirks();
+
+class QuirkSet {
+  public:
+    QuirkSet() = default;
+    QuirkSet(std::initializer_list<Quirk> quirks) {
+        for (const auto quirk : quirks) add(quirk);
+    }
+    /// usage: an unknown name, with the nearest one.
+    static Result<QuirkSet> parse(std::span<const std::string> names);
+
+    void add(Quirk quirk) { bits_.set(static_cast<std::size_t>(quirk)); }
+    bool has(Quirk quirk) const { return bits_.test(static_cast<std::size_t>(quirk)); }
+    /// Whether the endpoint's message layer may recognise repeated messages: some clients have no memory of message
+    /// ids.
+    bool deduplicates() const { return !has(Quirk::no_dedup) && !has(Quirk::refuse_after_retransmission); }
+
+  private:
+    std::bitset<static_cast<std::size_t>(Quirk::count_)> bits_;
+};
+
+}  // namespace fota::virtdev

@@ -1,0 +1,141 @@
+#include "virtdev/swap_move.hpp"
+
+#include <algorithm>
+
+namespace fota::virtdev {
+
+namespace {
+
+constexpr std::uint32_t copy_buffer = 1024;
+
+/// Erases one sector and copies one into it.
+Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index) {
+    const std::uint32_t size = to.sector_size();
+    TRY_VOID(to.erase(to_index * size, size));
+    for (std::uint32_t at = 0; at < size; at += copy_buffer) {
+        TRY(auto bytes, from.read(from_index * size + at, std::min(copy_buffer, size - at)));
+        TRY_VOID(to.program(to_index * size + at, bytes));
+    }
+    return {};
+}
+
+/// One entry for each sector moved, then two for each sector swapped; its first byte is the step, the rest of the write
+/// block stays erased.
+Result<void> write_status(const SlotPair& pair, const SwapStatus& status) {
+    const std::uint32_t block = pair.trailer().write_size;
+    const std::uint32_t entry = status.phase == SwapStatus::Phase::move
+                                    ? status.index - 1
+                                    : pair.max_sectors + 2 * (status.index - 1) + status.step - 1;
+    Bytes bytes(block, FOTA_ERASED);
+    bytes[0] = static_cast<std::uint8_t>(status.step);
+    const auto trailer = pair.trailer();
+    return pair.primary.program(fota_trailer_status_offset(&trailer) + entry * block, bytes);
+}
+
+/// The magic goes last: where it stands, the other fields stand too.
+Result<void> init_status(const SlotPair& pair, const SwapStatus& status) {
+    const auto& primary = pair.primary.core();
+    fota_swap_state secondary{};
+    TRY_VOID(check(fota_trailer_read(&pair.secondary.core(), &secondary), "reading the secondary slot's trailer"));
+    if (status.type != FOTA_SWAP_NONE) {
+        TRY_VOID(check(fota_trailer_write_swap_info(&primary, status.type), "writing the swap info"));
+    }
+    if (secondary.image_ok == FOTA_FLAG_SET) {
+        TRY_VOID(check(fota_trailer_write_image_ok(&primary), "writing the image_ok flag"));
+    }
+    TRY_VOID(check(fota_trailer_write_swap_size(&primary, status.swap_size), "writing the swap size"));
+    return check(fota_trailer_write_magic(&primary), "writing the magic");
+}
+
+/// A revert is asked for by the primary slot's trailer, which the swap is about to erase. So that a reset just then
+/// loses nothing, the wish is written to the secondary slot first, as a permanent swap.
+Result<void> secure_revert(const SlotPair& pair, const SwapStatus& status) {
+    if (status.type != FOTA_SWAP_REVERT || !status.fresh()) return {};
+    const auto& slot = pair.secondary.core();
+    fota_swap_state state{};
+    TRY_VOID(check(fota_trailer_read(&slot, &state), "reading the secondary slot's trailer"));
+    if (state.magic != FOTA_MAGIC_UNSET) return {};
+    TRY_VOID(erase_trailer(pair, pair.secondary));
+    TRY_VOID(check(fota_trailer_write_image_ok(&slot), "writing the image_ok flag"));
+    TRY_VOID(check(fota_trailer_write_swap_size(&slot, status.swap_size), "writing the swap size"));
+    return check(fota_trailer_write_magic(&slot), "writing the magic");
+}
+
+Result<void> move_up(const SlotPair& pair, SwapStatus& status, std::uint32_t sector) {
+    if (status.index == 1) {
+        if (!status.in_primary) {
+            TRY_VOID(erase_trailer(pair, pair.primary));
+            TRY_VOID(init_status(pair, status));
+        }
+        TRY_VOID(erase_trailer(pair, pair.secondary));
+    }
+    TRY_VOID(replace_sector(pair.primary, sector, pair.primary, sector - 1));
+    TRY_VOID(write_status(pair, status));
+    status.index++;
+    return {};
+}
+
+Result<void> swap_sector(const SlotPair& pair, SwapStatus& status) {
+    const std::uint32_t sector = status.index - 1;
+    if (status.step == 1) {
+        TRY_VOID(replace_sector(pair.primary, sector, pair.secondary, sector));
+        TRY_VOID(write_status(pair, status));
+        status.step = 2;
+    }
+    TRY_VOID(replace_sector(pair.secondary, sector, pair.primary, sector + 1));
+    TRY_VOID(write_status(pair, status));
+    status.step = 1;
+    status.index++;
+    return {};
+}
+
+}  // namespace
+
+Result<void> erase_trailer(const SlotPair& pair, FlashArea& slot) {
+    fota_trailer trailer = pair.trailer();
+    trailer.slot_size = slot.size();
+    const std::uint32_t size = slot.sector_size();
+    const std::uint32_t first = fota_trailer_status_offset(&trailer) / size;
+    for (std::uint32_t sector = slot.size() / size; sector-- > first;) TRY_VOID(slot.erase(sector * size, size));
+    return {};
+}
+
+Result<SwapStatus> read_swap_status(const SlotPair& pair, const fota_swap_state& primary,
+                                    const fota_swap_state& secondary) {
+    SwapStatus status;
+    status.in_primary =
+        primary.magic == FOTA_MAGIC_GOOD && primary.copy_done == FOTA_FLAG_UNSET && secondary.magic != FOTA_MAGIC_GOOD;
+    if (!status.in_primary) return status;
+
+    status.type = primary.swap_type;
+    const auto trailer = pair.trailer();
+    TRY(auto size, pair.primary.read(fota_trailer_swap_size_offset(&trailer), 4));
+    status.swap_size = load_le32(size.data());
+    TRY(auto entries,
+        pair.primary.read(fota_trailer_status_offset(&trailer), 3 * pair.max_sectors * trailer.write_size));
+    std::uint32_t done = 3 * pair.max_sectors;
+    while (done > 0 && entries[(done - 1) * trailer.write_size] == FOTA_ERASED) done--;
+    if (done == 0) return status;
+    if (done < pair.max_sectors) {
+        status.index = done + 1;
+    } else {
+        status.phase = SwapStatus::Phase::swap;
+        status.index = (done - pair.max_sectors) / 2 + 1;
+        status.step = (done - pair.max_sectors) % 2 + 1;
+    }
+    return status;
+}
+
+Result<void> run_swap(const SlotPair& pair, SwapStatus status) {
+    const std::uint32_t sectors = (status.swap_size + pair.sector_size() - 1) / pair.sector_size();
+    TRY_VOID(secure_revert(pair, status));
+    if (status.phase == SwapStatus::Phase::move) {
+        while (status.index <= sectors) TRY_VOID(move_up(pair, status, sectors - status.index + 1));
+        status.index = 1;
+        status.phase = SwapStatus::Phase::swap;
+    }
+    while (status.index <= sectors) TRY_VOID(swap_sector(pair, status));
+    return {};
+}
+
+}  // namespace fota::virtdev

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""What every command shares: help, misspellings, configuration and its origins, JSON, colours, readers that go away."""
+
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from run_fotactl import Case, environment  # noqa: E402
+
+ESCAPE = "\x1b["
+
+
+class Help(Case):
+    def test_version(self):
+        run = self.run_fotactl("--version", expect=0)
+        self.assertRegex(run.out, r"^fotactl \d+\.\d+\.\d+\n$")
+        self.assertEqual(run.err, "")
+
+    def test_help_names_commands_and_global_options(self):
+        run = self.run_fotactl("--help", expect=0)
+        for word in ("key", "image", "layout", "push", "sim", "config", "--json", "--verbose", "--quiet", "--no-color",
+                     "--log-file", "--config", "--version"):
+            self.assertIn(word, run.out)
+
+    def test_help_of_a_command(self):
+        run = self.run_fotactl("config", "show", "--help", expect=0)
+        self.assertIn("origin", run.out)
+
+    def test_nothing_at_all_is_a_request_for_help(self):
+        self.assertIn("--help", self.run_fotactl(expect=0).out)
+
+    def test_a_group_alone_is_usage(self):
+        run = self.run_fotactl("config", expect=2)
+        self.assertIn("fotactl config --help", run.err)
+        self.assertEqual(run.out, "")
+
+
+class Misspelt(Case):
+    def test_command(self):
+        run = self.run_fotactl("confg", expect=2)
+        self.assertIn("confg", run.err)
+        self.assertIn("did you mean config?", run.err)
+        self.assertEqual(run.out, "")
+
+    def test_command_in_a_group(self):
+        self.assertIn("did you mean show?", self.run_fotactl("config", "shwo", expect=2).err)
+
+    def test_nothing_near(self):
+        run = self.run_fotactl("xylophone", expect=2)
+        self.assertNotIn("did you mean", run.err)
+        self.assertIn("--help", run.err)
+
+    def test_option(self):
+        run = self.run_fotactl("config", "show", "--no-colour", expect=2)
+        self.assertIn("unknown option --no-colour for fotactl config show", run.err)
+        self.assertIn("did you mean --no-color?", run.err)
+
+    def test_json_shapes_even_this(self):
+        for args in (("confg", "--json"), ("--json", "confg")):
+            run = self.run_fotactl(*args, expect=2)
+            self.assertEqual(len(run.events), 1, run)
+            self.assertEqual((run.result["exit"], run.result["outcome"]), (2, "failed"))
+            self.assertEqual(run.result["error"]["code"], "usage")
+            self.assertIn("confg", run.result["error"]["message"])
+            self.assertIn("did you mean config?", run.result["error"]["hints"])
+
+    def test_foreign_bytes_do_not_reach_the_terminal(self):
+        run = self.run_fotactl("pu\x1b[31msh", expect=2)
+        self.assertNotIn("\x1b", run.err)
+
+
+class Configuration(Case):
+    def settings(self, *args, **options):
+        result = self.run_json("config", "show", *args, expect=0, **options).result
+        self.assertEqual((result["outcome"], result["exit"]), ("done", 0))
+        return {each["name"]: (each["value"], each["origin"]) for each in result["settings"]}
+
+    def test_defaults(self):
+        settings = self.settings()
+        self.assertEqual(settings["key"], (None, "default"))
+        for name in ("credentials", "key", "layout", "listen", "profile", "state-dir"):
+            self.assertIn(name, settings)
+
+    def test_file_then_environment(self):
+        self.write("fotactl.toml", '# ours\nkey = "release.pub.pem"\nlisten = "127.0.0.1:5684"\n')
+        self.write(".config/fotactl/fotactl.toml", 'key = "of-the-user.pem"\nlayout = "build"\n')
+        settings = self.settings(env={"FOTACTL_LISTEN": "127.0.0.1:9999"})
+        self.assertEqual(settings["key"], ("release.pub.pem", "fotactl.toml:2"))
+        self.assertEqual(settings["listen"], ("127.0.0.1:9999", "environment FOTACTL_LISTEN"))
+        value, origin = settings["layout"]
+        self.assertEqual(value, "build")
+        self.assertTrue(origin.endswith(".config/fotactl/fotactl.toml:2"), origin)
+
+    def test_named_file_replaces_the_others(self):
+        self.write("fotactl.toml", 'key = "project.pem"\n')
+        self.write("other.toml", 'layout = "build"\n')
+        settings = self.settings("--config", "other.toml")
+        self.assertEqual(settings["layout"], ("build", "other.toml:1"))
+        self.assertEqual(settings["key"][1], "default")
+
+    def test_state_dir_from_the_environment(self):
+        settings = self.settings(env={"FOTACTL_STATE_DIR": "/var/lib/fota"})
+        self.assertEqual(settings["state-dir"], ("/var/lib/fota", "environment FOTACTL_STATE_DIR"))
+
+    def test_text_form_names_origins(self):
+        self.write("fotactl.toml", 'key = "release.pub.pem"\n')
+        run = self.run_fotactl("config", "show", expect=0)
+        row = next(line for line in run.out.splitlines() if line.startswith("key "))
+        self.assertIn("release.pub.pem", row)
+        self.assertIn("fotactl.toml:1", row)
+
+    def refused(self, text, *expected):
+        self.write("fotactl.toml", text)
+        run = self.run_json("config", "show", expect=3)
+        self.assertEqual(run.result["error"]["code"], "config-invalid")
+        for each in expected:
+            self.assertIn(each, run.result["error"]["message"])
+
+    def test_broken_toml_names_the_line(self):
+        self.refused('key = "a.pem"\nlisten = = 3\n', "fotactl.toml:2")
+
+    def test_unknown_setting_names_the_line(self):
+        self.refused('\n\nkeys = "a.pem"\n', "fotactl.toml:3", "keys")
+
+    def test_wrong_type_names_the_line(self):
+        self.refused("key = 12\n", "fotactl.toml:1", "expected a string")
+
+    def test_missing_named_file(self):
+        run = self.run_json("config", "show", "--config", "absent.toml", expect=3)
+        self.assertEqual(run.result["error"]["code"], "file-unreadable")
+        self.assertIn("absent.toml", run.result["error"]["message"])
+        self.assertTrue(run.result["error"]["hints"])
+
+    def test_directory_as_file(self):
+        self.assertEqual(self.run_json("config", "show", "--config", ".", expect=3).result["error"]["code"],
+                         "file-unreadable")
+
+    def test_log_file_that_cannot_be_written(self):
+        self.write("plain", "")
+        run = self.run_fotactl("config", "show", "--log-file", "plain/log", expect=3)
+        self.assertIn("plain/log", run.err)
+
+
+class Streams(Case):
+    def test_json_writes_nothing_else(self):
+        run = self.run_json("config", "show", expect=0)
+        self.assertEqual(run.err, "")
+        self.assertEqual(run.events[-1], run.result)
+
+    def test_colours_on_a_terminal_only(self):
+        self.assertNotIn(ESCAPE, self.run_fotactl("confg", expect=2).err)
+        self.assertIn(ESCAPE, self.run_on_terminal("confg").out)
+
+    def test_colours_declined(self):
+        for args, env in ((("confg",), {"NO_COLOR": "1"}), (("confg",), {"TERM": "dumb"}), (("--no-color", "confg"), {})):
+            run = self.run_on_terminal(*args, env=env)
+            self.assertEqual(run.exit, 2)
+            self.assertIn("confg", run.out)
+            self.assertNotIn(ESCAPE, run.out, f"{args} {env}")
+
+    def test_reader_that_goes_away(self):
+        for args in ("--help", "config show", "config show --json", "confg"):
+            command = f'"$0" {args} 2>&1 | head -n 1 >/dev/null; echo "${{PIPESTATUS[0]}}"'
+            done = subprocess.run(["bash", "-c", command, self.command()[0]], cwd=self.dir, env=environment(self.dir),
+                                  capture_output=True, text=True, timeout=60, check=True)
+            self.assertIn(done.stdout.strip(), ("0", "2"), args)
+
+    def test_streams_that_are_closed_or_full(self):
+        for redirection in (">&-", "2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"):
+            for args, expected in (("config show --json", 0), ("confg", 2)):
+                done = subprocess.run(["bash", "-c", f'exec "$0" {args} {redirection}', self.command()[0]], cwd=self.dir,
+                                      env=environment(self.dir), capture_output=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, expected, f"{args} {redirection}")
+
+
+if __name__ == "__main__":
+    unittest.main()

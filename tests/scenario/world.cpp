@@ -1,0 +1,105 @@
+#include "tests/scenario/world.hpp"
+
+namespace fota::test {
+
+struct World::Watch final : update::Observer {
+    explicit Watch(World& world) : world(world) {}
+    void step(update::Step step) override {
+        world.step = step;
+        world.steps.push_back(step);
+    }
+    void progress(const ports::DeliveryProgress& progress) override { world.last_progress = progress.bytes; }
+    World& world;
+};
+
+World::World(WorldOptions wish) : options(std::move(wish)), network(io, clock, options.seed) {
+    network.model = options.link;
+    old_image = signed_image(options.old_version, options.image_bytes, 1);
+    new_image = signed_image(options.new_version, options.image_bytes, 2);
+    board = std::make_unique<virtdev::Board>(virtdev::BootConfig{}, virtdev::hash_only());
+    EXPECT_TRUE(board->flash_image(old_image));
+    coap::MessageLayer::Limits limits;
+    limits.deduplicate = options.quirks.deduplicates();
+    device_end = std::make_unique<VirtualEndpoint>(network, "10.0.0.7:4000", std::map<std::string, Bytes>{}, limits);
+    virtdev::DeviceConfig config;
+    config.endpoint = endpoint;
+    config.server = "server";
+    if (options.secure) config.credentials = {identity, Secret<Bytes>(Bytes(16, 7))};
+    config.lifetime = options.lifetime;
+    config.quirks = options.quirks;
+    virtdev::DeviceEvents events;
+    events.block = [this](const auto&) { ++blocks_taken; };
+    events.state = [this](lwm2m::State state, lwm2m::UpdateResult) { executes += state == lwm2m::State::updating; };
+    device = std::make_unique<virtdev::Device>(*board, *device_end, clock, std::move(config), std::move(events));
+    boost::asio::co_spawn(io, device->run(), [this](std::exception_ptr failure, Result<> end) {
+        device_ended_ = true;
+        if (failure) std::rethrow_exception(failure);
+        if (!end) ADD_FAILURE() << "the device ended: " << end.error().text();
+    });
+}
+
+World::~World() {
+    kill_push();
+    device->stop();
+    EXPECT_TRUE(clock.run_until([&] { return device_ended_; }));
+}
+
+void World::start_push() {
+    report.reset();
+    const std::vector keys{test_signer().public_key()};
+    auto checked = update::check_image(new_image, keys, std::nullopt);
+    ASSERT_TRUE(checked) << checked.error().text();
+    checked_ = std::move(*checked);
+    std::map<std::string, Bytes> psk;
+    server::ServerConfig config;
+    config.profile = options.profile;
+    config.seed = network.random();
+    if (options.secure) {
+        psk[identity] = Bytes(16, 7);
+        config.identities[identity] = endpoint;
+    }
+    server_end_ = std::make_unique<VirtualEndpoint>(network, "server", psk);
+    server_ = std::make_unique<server::LwM2mServer>(io, *server_end_, clock, config);
+    watch_ = std::make_unique<Watch>(*this);
+    stop_ = std::make_unique<boost::asio::cancellation_signal>();
+    boost::asio::co_spawn(
+        io, update::run(server_->device(endpoint), checked_->target, policy, store, clock, *watch_),
+        boost::asio::bind_cancellation_slot(stop_->slot(), [this](std::exception_ptr failure, update::Report end) {
+            if (failure) std::rethrow_exception(failure);
+            report = std::move(end);
+        }));
+}
+
+void World::kill_push() {
+    if (!server_) return;
+    const bool running = !report;
+    // The engine must not journal anything on its way out: a killed process does not.
+    store.failing = true;
+    network.filter = [](const std::string& from, const std::string&, BytesView) { return from != "server"; };
+    if (running) {
+        stop_->emit(boost::asio::cancellation_type::terminal);
+        EXPECT_TRUE(clock.run_until([&] { return report.has_value(); }, std::chrono::seconds(1)));
+    }
+    network.filter = {};
+    store.failing = false;
+    store.crash();
+    if (running) report.reset();
+    server_.reset();
+    server_end_.reset();
+}
+
+std::optional<update::Report> World::finish(Milliseconds limit) {
+    clock.run_until([&] { return report.has_value(); }, limit);
+    return report;
+}
+
+update::Report World::push() {
+    start_push();
+    const auto end = finish();
+    EXPECT_TRUE(end) << "no result within 12 h; last step " << update::step_name(step);
+    if (!end) return {};
+    EXPECT_TRUE(update::close(store, endpoint, *end));
+    return *end;
+}
+
+}  // namespace fota::test

@@ -1,0 +1,87 @@
+// A whole update in virtual time: our server and update engine on one side, the virtual nRF9160 on the other, and a
+// seeded link between them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/lwm2m_server.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/test_images.hpp"
+#include "tests/support/virtual_clock.hpp"
+#include "tests/support/virtual_network.hpp"
+#include "update/preflight.hpp"
+#include "update/update.hpp"
+#include "virtdev/device.hpp"
+
+namespace fota::test {
+
+struct WorldOptions {
+    std::uint64_t seed = 1;
+    LinkModel link{};
+    virtdev::QuirkSet quirks{};
+    std::size_t image_bytes = 64 * 1024;
+    std::string old_version = "1.0.0";
+    std::string new_version = "2.0.0";
+    std::chrono::seconds lifetime{300};
+    server::LinkProfile profile{};
+    bool secure = true;
+};
+
+class World {
+  public:
+    static constexpr const char* endpoint = "urn:imei:351358811331351";
+    static constexpr const char* identity = "identity-1";
+
+    explicit World(WorldOptions options);
+    ~World();
+
+    /// Starts (or restarts, after kill_push) the server and one run of the update engine.
+    void start_push();
+    /// The process is gone without a word: engine, server, sockets, everything that was not made durable.
+    void kill_push();
+    /// Runs until the push has reported, for at most this much virtual time.
+    std::optional<update::Report> finish(Milliseconds limit = std::chrono::hours(12));
+    bool run_until(const std::function<bool()>& done, Milliseconds limit = std::chrono::hours(12)) {
+        return clock.run_until(done, limit);
+    }
+    /// start_push and finish, then close as the command does after its result line.
+    update::Report push();
+
+    WorldOptions options;
+    boost::asio::io_context io;
+    VirtualClock clock{io};
+    VirtualNetwork network;
+    MemoryStore store;
+    update::Policy policy;
+    Bytes old_image;
+    Bytes new_image;
+    std::unique_ptr<virtdev::Board> board;
+    std::unique_ptr<virtdev::Device> device;
+    std::unique_ptr<VirtualEndpoint> device_end;
+    std::optional<update::Report> report;
+    std::vector<update::Step> steps;
+    int executes = 0;  ///< reboots the device announced for an update
+    std::uint64_t blocks_taken = 0;
+    std::uint64_t last_progress = 0;
+    update::Step step = update::Step::await_device;
+
+  private:
+    struct Watch;
+    std::unique_ptr<Watch> watch_;
+    std::unique_ptr<VirtualEndpoint> server_end_;
+    std::unique_ptr<server::LwM2mServer> server_;
+    std::optional<update::Checked> checked_;
+    std::unique_ptr<boost::asio::cancellation_signal> stop_;
+    bool device_ended_ = false;
+};
+
+}  // namespace fota::test

@@ -1,0 +1,190 @@
+#include "coap/message_layer.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace fota;
+using namespace fota::coap;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Records what the layer does; the test plays the peer.
+struct Peer : MessageLayer::Sink {
+    std::vector<Message> sent;
+    std::vector<Result<Reply>> completions;
+    std::vector<Message> requests;
+    Answer answer;
+    bool want_notifications = true;
+
+    void transmit(SessionId, BytesView datagram) override { sent.push_back(decode(datagram).value()); }
+    void completed(ExchangeId, Result<Reply> reply) override { completions.push_back(std::move(reply)); }
+    Answer request(SessionId, const Message& message) override {
+        requests.push_back(message);
+        return answer;
+    }
+    bool notification(SessionId, const Message&) override { return want_notifications; }
+};
+
+struct MessageLayerTest : testing::Test {
+    Peer peer;
+    MessageLayer layer{peer, 7};
+    Instant now{1h};
+    SessionId session{1};
+
+    void advance(Milliseconds span) {
+        now += span;
+        layer.tick(now);
+    }
+    void receive(const Message& message) { layer.receive(now, session, encode(message).value()); }
+    Message reply_to(const Message& request, Code code, Type type = Type::ack) {
+        Message out;
+        out.type = type;
+        out.code = code;
+        out.id = request.id;
+        out.token = request.token;
+        return out;
+    }
+};
+
+}  // namespace
+
+TEST_F(MessageLayerTest, RepeatsTheSameBytesAtDoublingIntervalsThenGivesUp) {
+    layer.start(now, session, make_request(Code::get, "/3/0/3"), {2000ms, 2});
+    advance(1999ms);
+    EXPECT_EQ(peer.sent.size(), 1u);
+    advance(1ms);
+    EXPECT_EQ(peer.sent.size(), 2u);
+    advance(4000ms);
+    ASSERT_EQ(peer.sent.size(), 3u);
+    EXPECT_EQ(encode(peer.sent[0]).value(), encode(peer.sent[2]).value());
+    advance(7999ms);
+    EXPECT_TRUE(peer.completions.empty());
+    advance(1ms);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0].error().code(), Errc::timed_out);
+    EXPECT_FALSE(layer.next_deadline());
+}
+
+TEST_F(MessageLayerTest, TellsElapsedTimeAndResends) {
+    layer.start(now, session, make_request(Code::get, "/3/0/3"), {2000ms, 4});
+    advance(2000ms);
+    now += 300ms;
+    receive(reply_to(peer.sent[0], Code::content));
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0]->elapsed, 2300ms);
+    EXPECT_EQ(peer.completions[0]->resends, 1);
+    receive(reply_to(peer.sent[0], Code::content));  // a late duplicate
+    EXPECT_EQ(peer.completions.size(), 1u);
+}
+
+TEST_F(MessageLayerTest, ALateAckOfAnEarlierBlockIsNotTheAnswerToTheNext) {
+    auto block = make_request(Code::put, "/5/0/0");
+    block.token = Token(Bytes{9});
+    layer.start(now, session, block, {});
+    receive(reply_to(peer.sent[0], Code::continue_));
+    layer.start(now, session, block, {});
+    receive(reply_to(peer.sent[0], Code::continue_));  // same token, old message id
+    EXPECT_EQ(peer.completions.size(), 1u);
+    receive(reply_to(peer.sent[1], Code::continue_));
+    EXPECT_EQ(peer.completions.size(), 2u);
+}
+
+TEST_F(MessageLayerTest, AnEmptyAckStopsResendingAndTheSeparateResponseIsAcknowledgedOnce) {
+    layer.start(now, session, make_request(Code::put, "/5/0/0"), {2000ms, 4, 30'000ms});
+    auto empty = reply_to(peer.sent[0], Code::empty);
+    empty.token = {};
+    receive(empty);
+    advance(29'000ms);
+    EXPECT_EQ(peer.sent.size(), 1u);
+    auto separate = reply_to(peer.sent[0], Code::continue_, Type::con);
+    separate.id = 555;
+    receive(separate);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0]->message.code, Code::continue_);
+    ASSERT_EQ(peer.sent.size(), 2u);
+    EXPECT_EQ(peer.sent[1].type, Type::ack);
+    EXPECT_EQ(peer.sent[1].id, 555);
+    receive(separate);  // our ACK was lost: acknowledged again, not delivered again
+    EXPECT_EQ(peer.sent.size(), 3u);
+    EXPECT_EQ(peer.completions.size(), 1u);
+}
+
+TEST_F(MessageLayerTest, ASeparateResponseThatNeverComesTimesOut) {
+    layer.start(now, session, make_request(Code::put, "/5/0/0"), {2000ms, 4, 30'000ms});
+    auto empty = reply_to(peer.sent[0], Code::empty);
+    empty.token = {};
+    receive(empty);
+    advance(30'000ms);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0].error().code(), Errc::timed_out);
+}
+
+TEST_F(MessageLayerTest, ARepeatedRequestIsAnsweredFromMemory) {
+    peer.answer.message.code = Code::created;
+    auto request = make_request(Code::post, "/rd");
+    request.id = 77;
+    request.token = Token(Bytes{5});
+    receive(request);
+    receive(request);
+    EXPECT_EQ(peer.requests.size(), 1u);
+    ASSERT_EQ(peer.sent.size(), 2u);
+    EXPECT_EQ(encode(peer.sent[0]).value(), encode(peer.sent[1]).value());
+    EXPECT_EQ(peer.sent[0].type, Type::ack);
+    EXPECT_EQ(peer.sent[0].token, request.token);
+    now += 248s;  // EXCHANGE_LIFETIME is over: the id may be used again
+    receive(request);
+    EXPECT_EQ(peer.requests.size(), 2u);
+}
+
+TEST_F(MessageLayerTest, RejectsWhatItCannotProcess) {
+    layer.receive(now, session, from_hex("44017d3401").value());  // CON, token cut short
+    ASSERT_EQ(peer.sent.size(), 1u);
+    EXPECT_EQ(peer.sent[0].type, Type::rst);
+    Message ping;
+    ping.id = 9;
+    receive(ping);
+    EXPECT_EQ(peer.sent.back().type, Type::rst);
+    peer.want_notifications = false;
+    Message stray;
+    stray.code = Code::content;
+    stray.id = 10;
+    stray.token = Token(Bytes{1});
+    stray.add_uint(OptionNumber::observe, 3);
+    receive(stray);
+    EXPECT_EQ(peer.sent.back().type, Type::rst);
+    peer.want_notifications = true;
+    stray.id = 11;
+    receive(stray);
+    EXPECT_EQ(peer.sent.back().type, Type::ack);
+}
+
+TEST_F(MessageLayerTest, AResetEndsTheExchange) {
+    layer.start(now, session, make_request(Code::get, "/1"), {});
+    Message reset;
+    reset.type = Type::rst;
+    reset.id = peer.sent[0].id;
+    receive(reset);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0].error().code(), Errc::device_refused);
+}
+
+TEST_F(MessageLayerTest, ForgettingAPeerEndsItsExchangesOnly) {
+    layer.start(now, session, make_request(Code::get, "/1"), {});
+    layer.start(now, SessionId{2}, make_request(Code::get, "/1"), {});
+    layer.forget(session);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0].error().code(), Errc::peer_gone);
+    EXPECT_EQ(layer.exchanges(), 1u);
+}
+
+TEST_F(MessageLayerTest, OurSeparateResponseEndsAtItsAcknowledgement) {
+    Message response;
+    response.code = Code::changed;
+    response.token = Token(Bytes{3});
+    layer.start(now, session, response, {});
+    auto ack = reply_to(peer.sent[0], Code::empty);
+    ack.token = {};
+    receive(ack);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_TRUE(peer.completions[0]);
+}

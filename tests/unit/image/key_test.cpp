@@ -1,0 +1,177 @@
+#include "image/key.hpp"
+
+#include <gtest/gtest.h>
+
+#include "image/signer.hpp"
+#include "unit/image/vectors.hpp"
+
+namespace fota::image {
+namespace {
+
+constexpr KeyType every_type[]{KeyType::rsa2048,    KeyType::rsa3072, KeyType::ecdsa_p256,
+                               KeyType::ecdsa_p384, KeyType::ed25519, KeyType::x25519};
+
+// Signs a fixed request and lets it be verified.
+bool round_trip(PrivateKey key, bool deterministic) {
+    const auto public_half = key.public_key();
+    const auto hash = default_hash(key.type());
+    const Bytes region{1, 2, 3};
+    const auto hashed = digest(hash, region);
+    const SignRequest request{region, hashed, hash, false};
+    KeySigner signer(std::move(key), deterministic);
+    const auto signature = signer.sign(request);
+    if (!signature || !verify_signature(public_half, request, *signature)) return false;
+    auto other = hashed;
+    other[0] ^= 1;
+    return !verify_signature(public_half, {region, other, hash, false}, *signature);
+}
+
+TEST(Key, EveryTypeIsGeneratedWrittenAndReadBack) {
+    for (const auto type : every_type) {
+        SCOPED_TRACE(key_type_word(type));
+        const auto key = PrivateKey::generate(type);
+        ASSERT_TRUE(key) << key.error().text();
+        EXPECT_EQ(key->type(), type);
+        EXPECT_EQ(key_type_from_word(key_type_word(type)), type);
+        const auto pem = key->pem();
+        ASSERT_TRUE(pem);
+        EXPECT_TRUE(pem->reveal().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+        const auto again = PrivateKey::parse(as_bytes(pem->reveal()));
+        ASSERT_TRUE(again) << again.error().text();
+        EXPECT_EQ(again->public_key(), key->public_key());
+        const auto from_pem = PublicKey::parse(as_bytes(key->public_key().pem()));
+        ASSERT_TRUE(from_pem);
+        EXPECT_EQ(*from_pem, key->public_key());
+        const auto from_der = PublicKey::parse(key->public_key().encoded());
+        ASSERT_TRUE(from_der) << "DER as the bootloader has it";
+        EXPECT_EQ(*from_der, key->public_key());
+        if (type != KeyType::x25519) {
+            EXPECT_TRUE(round_trip(PrivateKey::parse(as_bytes(pem->reveal())).value(), false));
+        }
+    }
+}
+
+// The KEYHASH an image carries is the hash of encoded(): the vectors know it for each type.
+TEST(Key, HashEqualsTheKeyHashInTheImages) {
+    for (const auto* name : {"p256-4k", "rsa2048-4k", "rsa3072-4k", "p384-4k", "ed25519-4k", "ed25519-sha512"}) {
+        SCOPED_TRACE(name);
+        const auto& entry = vector(name);
+        const auto file = load(entry.at("file"));
+        const auto parsed = parse(file).value();
+        const auto key = public_key(entry.at("key"));
+        EXPECT_EQ(to_hex(key.hash(*parsed.hash_type())), to_hex(parsed.key_hash(file)));
+        EXPECT_EQ(signature_tlv(key.type()), parsed.signature()->type);
+    }
+}
+
+TEST(Key, PublicHalfAloneIsRead) {
+    for (const auto* name : {"p256", "p384", "rsa2048", "rsa3072", "ed25519", "x25519-enc"})
+        EXPECT_EQ(public_key(std::string("keys/") + name + ".pub.pem"),
+                  public_key(std::string("keys/") + name + ".pem"));
+}
+
+TEST(Key, EncryptedPemNeedsItsPassphrase) {
+    const auto key = PrivateKey::generate(KeyType::ecdsa_p256).value();
+    const Passphrase right(std::string("correct horse"));
+    const Passphrase wrong(std::string("battery staple"));
+    const auto pem = key.pem(&right).value();
+    const auto bytes = as_bytes(pem.reveal());
+    EXPECT_TRUE(pem.reveal().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    EXPECT_TRUE(is_encrypted_key(bytes));
+    EXPECT_FALSE(is_encrypted_key(as_bytes(key.pem()->reveal())));
+    EXPECT_EQ(PrivateKey::parse(bytes, &right)->public_key(), key.public_key());
+    EXPECT_EQ(PrivateKey::parse(bytes, &wrong).error().code(), Errc::credentials_unusable);
+    EXPECT_EQ(PrivateKey::parse(bytes).error().message(),
+              "expected a passphrase for the encrypted private key, found none");
+    EXPECT_EQ(PublicKey::parse(bytes).error().code(), Errc::key_unusable);
+}
+
+TEST(Key, WhatIsNoKey) {
+    EXPECT_EQ(PublicKey::parse({}).error().message(), "expected a public key in PEM or DER, found neither");
+    EXPECT_EQ(PublicKey::parse(as_bytes("hello")).error().code(), Errc::key_unusable);
+    EXPECT_EQ(PublicKey::parse(Bytes(100'000, 0x30)).error().code(), Errc::key_unusable);
+    EXPECT_EQ(PrivateKey::parse(load("keys/p256.pub.pem")).error().message(),
+              "expected a private key, found a public key");
+    EXPECT_EQ(PrivateKey::parse(load("img/p256-4k.bin")).error().message(),
+              "expected a private key in PEM or DER, found neither");
+    const char* secp256k1 =
+        "-----BEGIN PUBLIC KEY-----\n"
+        "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEeb5mfvncu6xVoGKVzocLBwKb/NstzijZ\n"
+        "WfKBWxb4F5hIOtp3JqPEZV2k+/wOEQio/Re0SKaFVBmcR9CP+xDUuA==\n"
+        "-----END PUBLIC KEY-----\n";
+    EXPECT_EQ(PublicKey::parse(as_bytes(secp256k1)).error().message(),
+              "expected a key on the curve P-256 or P-384, found secp256k1");
+}
+
+TEST(Key, PublishedDevelopmentKeysAreNamed) {
+    EXPECT_EQ(
+        development_key_name(from_hex("fc5701dc6135e1323847bdc40f04d2e5bee5833b23c29f93593d00018cfa9994").value()),
+        "root-rsa-2048");
+    EXPECT_EQ(
+        development_key_name(from_hex("e30466f6b8470c1f29070b17f1e2d3e94d445e3f608087fdc711e4382bb538b6").value()),
+        "root-ec-p256");
+    EXPECT_EQ(development_key_name(public_key("keys/p256.pem").fingerprint()), "");
+    EXPECT_EQ(development_key_name({}), "");
+}
+
+/// An EC private key in SEC1 DER with a named curve, from its number.
+Bytes sec1(const std::string& number, const std::string& curve_oid) {
+    const auto secret = from_hex(number).value();
+    const auto oid = from_hex(curve_oid).value();
+    Bytes body{0x02, 0x01, 0x01, 0x04, static_cast<std::uint8_t>(secret.size())};
+    append(body, secret);
+    body.insert(body.end(), {0xa0, static_cast<std::uint8_t>(oid.size())});
+    append(body, oid);
+    Bytes out{0x30, static_cast<std::uint8_t>(body.size())};
+    append(out, body);
+    return out;
+}
+
+std::string sign_sample(const Bytes& der) {
+    auto key = PrivateKey::parse(der).value();
+    const auto hash = default_hash(key.type());
+    const auto hashed = digest(hash, as_bytes("sample"));
+    KeySigner signer(std::move(key), true);
+    return to_hex(signer.sign({as_bytes("sample"), hashed, hash, false}).value());
+}
+
+// RFC 6979, appendices A.2.5 and A.2.6: message "sample".
+TEST(Deterministic, EcdsaIsRfc6979) {
+    const auto p256 =
+        sign_sample(sec1("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721", "06082a8648ce3d030107"));
+    EXPECT_NE(p256.find("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"), std::string::npos) << p256;
+    EXPECT_NE(p256.find("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"), std::string::npos) << p256;
+    const auto p384 = sign_sample(
+        sec1("6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
+             "06052b81040022"));
+    EXPECT_NE(
+        p384.find("94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46"),
+        std::string::npos)
+        << p384;
+    EXPECT_NE(
+        p384.find("99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8"),
+        std::string::npos)
+        << p384;
+}
+
+TEST(Deterministic, EveryTypeVerifiesAndRepeats) {
+    for (const auto* name : {"p256", "p384", "rsa2048", "rsa3072", "ed25519"}) {
+        SCOPED_TRACE(name);
+        const auto file = std::string("keys/") + name + ".pem";
+        EXPECT_TRUE(round_trip(private_key(file), true));
+        const auto once = [&](std::string_view message) {
+            auto key = private_key(file);
+            const auto hash = default_hash(key.type());
+            const auto hashed = digest(hash, as_bytes(message));
+            KeySigner signer(std::move(key), true);
+            return signer.sign({as_bytes(message), hashed, hash, false}).value();
+        };
+        EXPECT_EQ(once("a"), once("a"));
+        EXPECT_NE(once("a"), once("b"));
+    }
+    KeySigner signer(private_key("keys/x25519-enc.pem"), true);
+    EXPECT_EQ(signer.sign({}).error().code(), Errc::key_unusable);
+}
+
+}  // namespace
+}  // namespace fota::image
