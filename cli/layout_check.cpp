@@ -4,18 +4,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <optional>
-
-#include "adapters/disk_file_tree.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_findings.hpp"
 
 namespace fota::cli {
 namespace {
 
-using layout::Finding;
 using layout::Severity;
 
 struct Options {
@@ -23,6 +19,11 @@ struct Options {
     std::string image;
     std::string board;
     std::string flash_part;
+    std::string baseline;
+    std::string probe;
+    std::string boot_log;
+    std::string server_limit;
+    std::string profile = "lte-m";
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -32,93 +33,16 @@ void bind(CLI::App& app, Options& options) {
         ->type_name("BOARD");
     app.add_option("--flash-part", options.flash_part, "the flash that is really fitted: MX25R6435F, or its id c22817")
         ->type_name("NAME|JEDEC");
-}
-
-std::string_view severity_name(Severity severity) {
-    switch (severity) {
-        case Severity::error:
-            return "error";
-        case Severity::warning:
-            return "warning";
-        case Severity::note:
-            return "note";
-    }
-    return "";
-}
-
-Style severity_style(Severity severity) {
-    switch (severity) {
-        case Severity::error:
-            return Style::red;
-        case Severity::warning:
-            return Style::yellow;
-        case Severity::note:
-            return Style::bold;
-    }
-    return Style::plain;
-}
-
-constexpr std::size_t indent = 9;
-
-std::size_t columns(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-/// Prints a paragraph, broken at spaces; lines after the first are set in by `hang` more.
-void paragraph(Output& out, std::string_view text, std::size_t width, std::size_t hang = 0) {
-    std::string line(indent, ' ');
-    bool fresh = true;
-    while (!text.empty()) {
-        const auto space = text.find(' ');
-        const auto word = text.substr(0, space);
-        text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
-        if (!fresh && columns(line) + 1 + columns(word) > width) {
-            out.line(line);
-            line.assign(indent + hang, ' ');
-            fresh = true;
-        }
-        if (!fresh) line += ' ';
-        line += word;
-        fresh = false;
-    }
-    out.line(line);
-}
-
-std::string place(const layout::Where& where) {
-    return where.line == 0 ? where.file : fmt::format("{}:{}", where.file, where.line);
-}
-
-void print(Output& out, const Finding& finding, std::size_t width) {
-    const auto word = severity_name(finding.severity);
-    const auto where = place(finding.where);
-    const auto used = indent + columns(finding.rule) + columns(where);
-    std::string head = out.styled(severity_style(finding.severity), word) + std::string(indent - word.size(), ' ') +
-                       out.styled(Style::bold, finding.rule);
-    if (!where.empty()) head += std::string(used + 2 > width ? 2 : width - used, ' ') + where;
-    out.line(head);
-    paragraph(out, finding.message, width);
-    if (!finding.expected.empty())
-        paragraph(
-            out,
-            fmt::format("expected {}, found {}", finding.expected, finding.found.empty() ? "nothing" : finding.found),
-            width);
-    std::string_view fix = finding.fix;
-    for (bool first = true; !fix.empty(); first = false) {
-        const auto end = std::min(fix.find('\n'), fix.size());
-        const auto line = fix.substr(0, end);
-        fix.remove_prefix(std::min(end + 1, fix.size()));
-        if (first) {
-            paragraph(out, fmt::format("fix: {}", line), width, 5);
-        } else {  // settings to copy: never broken
-            out.line(std::string(indent + 5, ' ') + std::string(line));
-        }
-    }
-    out.line("");
-}
-
-std::string plural(unsigned count, std::string_view word) {
-    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+    app.add_option("--baseline", options.baseline, "compare with what is in the field (fotactl layout baseline)")
+        ->type_name("F");
+    app.add_option("--probe", options.probe, "what the flash says of itself (fotactl layout probe, or a recording)")
+        ->type_name("F");
+    app.add_option("--boot-log", options.boot_log, "what the device or the build printed; - is stdin")->type_name("F");
+    app.add_option("--server-limit", options.server_limit, "how long the server waits for a transfer: 2m")
+        ->type_name("D");
+    app.add_option("--profile", options.profile, "the network, for --server-limit: lte-m or nb-iot")
+        ->check(CLI::IsMember({"lte-m", "nb-iot"}))
+        ->type_name("NAME");
 }
 
 std::string summary(const layout::Report& report) {
@@ -135,16 +59,16 @@ std::string summary(const layout::Report& report) {
     waiting(counts.need_source, "the sources");
     waiting(counts.need_board, "the board (--board)");
     waiting(counts.need_image, "the image (--image)");
-    waiting(counts.need_flash_part, "the flash's id (--flash-part)");
+    waiting(counts.need_flash_part, "the flash itself (--probe, --flash-part)");
+    waiting(counts.need_log, "a log (--boot-log)");
+    waiting(counts.need_baseline, "what shipped (--baseline)");
     waiting(counts.unreadable, "a file that is missing or cannot be read");
     return out;
 }
 
-nlohmann::json event_of(const Finding& finding) {
-    return {{"rule", finding.rule},       {"severity", severity_name(finding.severity)},
-            {"message", finding.message}, {"expected", finding.expected},
-            {"found", finding.found},     {"where", {{"file", finding.where.file}, {"line", finding.where.line}}},
-            {"fix", finding.fix}};
+template <class T>
+Result<T> named(Result<T> result, const std::string& file) {
+    return in_context(std::move(result), "reading " + shown_path(file));
 }
 
 Result<layout::Inputs> inputs_of(const Options& options) {
@@ -171,6 +95,23 @@ Result<layout::Inputs> inputs_of(const Options& options) {
                                                        : fmt::format("did you mean {}?", near)));
         }
     }
+    if (!options.baseline.empty()) {
+        TRY(const auto text, read_text_file(options.baseline, small_file_limit));
+        TRY(inputs.baseline, named(layout::parse_baseline(text, options.baseline), options.baseline));
+    }
+    if (!options.probe.empty()) {
+        TRY(const auto bytes, read_file(options.probe, small_file_limit));
+        TRY(inputs.probe, named(layout::parse_probe(bytes, options.probe), options.probe));
+    }
+    if (!options.boot_log.empty()) {
+        TRY(const auto text, read_text_file(options.boot_log, 16 * small_file_limit));
+        inputs.log = layout::read_boot_log(text, shown_path(options.boot_log));
+    }
+    if (!options.server_limit.empty()) {
+        TRY(const auto limit, parse_duration(options.server_limit));
+        inputs.server_limit = std::chrono::duration_cast<std::chrono::seconds>(limit);
+        inputs.narrow_band = options.profile == "nb-iot";
+    }
     return inputs;
 }
 
@@ -178,44 +119,34 @@ int run(Program& program, const Options& options) {
     auto& out = program.out;
     auto inputs = inputs_of(options);
     if (!inputs) return out.fail(inputs.error());
-    const auto tree = DiskFileTree::open(options.path);
+    const auto tree = adapters::DiskFileTree::open(options.path);
     if (!tree) return out.fail(tree.error());
-    const auto everything = DiskFileTree::open("/");
+    const auto everything = adapters::DiskFileTree::open("/");
     if (everything) inputs->absolute = &*everything;
     const auto report = layout::check(*tree, *inputs);
     if (!report) return out.fail(report.error());
 
-    const auto width = static_cast<std::size_t>(std::clamp(out.width(), 60, 96));
     out.line(report->description);
     out.line("");
-    for (const auto& finding : report->findings) {
-        out.event("finding", event_of(finding));
-        print(out, finding, width);
-    }
-    const auto errors = report->count(Severity::error);
+    for (const auto& finding : report->findings) show_finding(out, finding);
     const auto line = summary(*report);
-    out.line(out.styled(errors > 0 ? Style::red : Style::green, line.substr(0, line.find(';'))) +
-             line.substr(line.find(';')));
+    out.line(
+        out.styled(report->count(Severity::error) > 0 ? Style::red : Style::green, line.substr(0, line.find(';'))) +
+        line.substr(line.find(';')));
 
     const auto& counts = report->counts;
-    nlohmann::json fields = {{"errors", errors},
-                             {"warnings", report->count(Severity::warning)},
-                             {"notes", report->count(Severity::note)},
-                             {"project", report->description},
-                             {"rules",
-                              {{"checked", counts.checked},
-                               {"need_build", counts.need_build},
-                               {"need_sources", counts.need_source},
-                               {"need_board", counts.need_board},
-                               {"need_image", counts.need_image},
-                               {"need_flash_part", counts.need_flash_part},
-                               {"unreadable", counts.unreadable}}}};
-    if (errors == 0) return out.result("done", std::move(fields));
-    fields["error"] = {
-        {"code", errc_name(Errc::layout_failed)},
-        {"message", fmt::format("expected a layout without errors, found {}", plural(errors, "error"))},
-        {"hints", nlohmann::json::array({"each finding names its file, its line and what to write instead"})}};
-    return out.result("refused", std::move(fields), 5);
+    return end_with_findings(out, report->findings,
+                             {{"project", report->description},
+                              {"rules",
+                               {{"checked", counts.checked},
+                                {"need_build", counts.need_build},
+                                {"need_sources", counts.need_source},
+                                {"need_board", counts.need_board},
+                                {"need_image", counts.need_image},
+                                {"need_flash_part", counts.need_flash_part},
+                                {"need_baseline", counts.need_baseline},
+                                {"need_log", counts.need_log},
+                                {"unreadable", counts.unreadable}}}});
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ struct CheckedLayout {
 };
 
 Result<CheckedLayout> checked_layout(const Options& options, const std::string& path, BytesView image) {
-    TRY(const auto tree, DiskFileTree::open(path));
+    TRY(const auto tree, adapters::DiskFileTree::open(path));
     TRY(const auto project, layout::read_project(tree, ""));
     layout::Inputs inputs;
     inputs.image = layout::image_facts(image, options.image);

@@ -15,7 +15,7 @@
 
 #include "base/text.hpp"
 
-namespace fota {
+namespace fota::adapters {
 namespace {
 
 constexpr std::size_t most_entries = 10'000;
@@ -158,4 +158,4 @@ std::string DiskFileTree::display_name(const std::string& path) const {
     return root_.ends_with('/') ? root_ + path : root_ + "/" + path;
 }
 
-}  // namespace fota
+}  // namespace fota::adapters

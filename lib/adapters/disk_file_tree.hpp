@@ -6,7 +6,7 @@
 
 #include "base/file_tree.hpp"
 
-namespace fota {
+namespace fota::adapters {
 
 class DiskFileTree final : public FileTree {
   public:
@@ -33,4 +33,4 @@ class DiskFileTree final : public FileTree {
     int descriptor_ = -1;
 };
 
-}  // namespace fota
+}  // namespace fota::adapters

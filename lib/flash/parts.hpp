@@ -66,6 +66,16 @@ inline std::optional<JedecId> parse_jedec_id(std::string_view text) {
     return JedecId{(*bytes)[0], (*bytes)[1], (*bytes)[2]};
 }
 
+/// 00 00 00 or ff ff ff: nothing drives the data line.
+inline bool is_silent(const JedecId& id) noexcept {
+    return (id[0] | id[1] | id[2]) == 0 || (id[0] & id[1] & id[2]) == 0xff;
+}
+
+/// A Winbond SPI NAND (W25N): ef aa xx, read by a NOR driver as 00 ef aa because NAND sends a dummy byte first.
+inline bool is_nand(const JedecId& id) noexcept {
+    return id[0] == 0x00 ? id[1] == 0xef && id[2] == 0xaa : id[0] == 0xef && id[1] == 0xaa;
+}
+
 /// "c2 28 17", as the driver prints it.
 inline std::string jedec_text(const JedecId& id) {
     auto hex = to_hex(id);

@@ -6,13 +6,16 @@
 
 #include "base/text.hpp"
 #include "image/image.hpp"
+#include "image/verify.hpp"
+#include "layout/rules.hpp"
+#include "layout/text.hpp"
 
 namespace fota::layout {
 namespace {
 
 constexpr std::size_t longest_text = 4000;
 
-enum class Verdict { apply, holds, source, build, board, image, flash_part, unreadable };
+enum class Verdict { apply, holds, source, build, board, image, flash_part, baseline, log, unreadable };
 
 Verdict readiness(unsigned needs, const Project& p, const Inputs& inputs, bool slots_known) {
     const auto has = [&](unsigned bit) { return (needs & bit) != 0; };
@@ -20,7 +23,11 @@ Verdict readiness(unsigned needs, const Project& p, const Inputs& inputs, bool s
     if (has(need::source) && !source) return Verdict::source;
     if (has(need::build) && source) return Verdict::build;
     if (has(need::image) && !inputs.image) return Verdict::image;
-    if (has(need::flash_part) && !inputs.flash_part) return Verdict::flash_part;
+    if (has(need::flash_part) && !rules::fitted_part(inputs)) return Verdict::flash_part;
+    if (has(need::baseline) && !inputs.baseline) return Verdict::baseline;
+    if (has(need::known_key) && !(p.tree == Tree::build && p.mcuboot.config_readable) && !inputs.baseline)
+        return source ? Verdict::build : Verdict::unreadable;
+    if (has(need::log) && !inputs.log) return Verdict::log;
     if ((has(need::app_config) && !p.app.config_readable) ||
         (has(need::mcuboot_config) && !p.mcuboot.config_readable) ||
         (has(need::app_devicetree) && !p.app.devicetree_readable) ||
@@ -51,6 +58,39 @@ std::string safe(const std::string& text) {
     return out;
 }
 
+void count(Counts& counts, Verdict verdict) {
+    switch (verdict) {
+        case Verdict::apply:
+        case Verdict::holds:
+            ++counts.checked;
+            break;
+        case Verdict::source:
+            ++counts.need_source;
+            break;
+        case Verdict::build:
+            ++counts.need_build;
+            break;
+        case Verdict::board:
+            ++counts.need_board;
+            break;
+        case Verdict::image:
+            ++counts.need_image;
+            break;
+        case Verdict::flash_part:
+            ++counts.need_flash_part;
+            break;
+        case Verdict::baseline:
+            ++counts.need_baseline;
+            break;
+        case Verdict::log:
+            ++counts.need_log;
+            break;
+        case Verdict::unreadable:
+            ++counts.unreadable;
+            break;
+    }
+}
+
 std::string describe(const Project& project) {
     std::string out = project.board ? project.board->description() : std::string("board unknown");
     if (!project.board && !project.board_candidates.empty()) {
@@ -72,6 +112,17 @@ std::string describe(const Project& project) {
 
 }  // namespace
 
+std::vector<Finding> in_order(std::vector<Finding> findings) {
+    std::vector<Finding> out;
+    for (const auto severity : {Severity::error, Severity::warning, Severity::note})
+        for (auto& finding : findings)
+            if (finding.severity == severity) out.push_back(std::move(finding));
+    for (auto& finding : out)
+        for (auto* text : {&finding.message, &finding.expected, &finding.found, &finding.fix, &finding.where.file})
+            *text = safe(*text);
+    return out;
+}
+
 ImageFacts image_facts(BytesView file, std::string name) {
     ImageFacts out;
     out.name = std::move(name);
@@ -80,6 +131,9 @@ ImageFacts image_facts(BytesView file, std::string name) {
     if (parsed) {
         out.walkable = true;
         out.end = parsed->end;
+        out.version = parsed->header.version;
+        out.security_counter = parsed->security_counter(file);
+        out.intact = image::verify(file, *parsed, {}).has_value();
         out.header_size = parsed->header.header_size;
         if (const auto* signature = parsed->signature()) out.signature_type = signature->type;
         out.key_hash = to_bytes(parsed->key_hash(file));
@@ -102,6 +156,9 @@ ImageFacts image_facts(BytesView file, std::string name) {
         out.what = "a full modem firmware";
     } else if (file.size() >= 4 && load_le32(file.data()) == image::image_magic) {
         out.what = "an MCUboot image that is cut or damaged";
+    } else if (const auto base = base_name(out.name);
+               base.starts_with("mfw_") && base.find("update_from") != base.npos) {
+        out.what = "a modem delta";
     } else {
         out.what = "no MCUboot image";
     }
@@ -121,40 +178,16 @@ Report check(const Project& project, const Inputs& inputs) {
     for (const auto& rule : catalogue()) {
         findings.begin(std::string(rule.name));
         auto& counts = report.counts;
-        switch (readiness(rule.needs, project, inputs, report.slots.has_value())) {
-            case Verdict::apply:
-                rule.apply(project, inputs, findings);
-                [[fallthrough]];
-            case Verdict::holds:
-                ++counts.checked;
-                break;
-            case Verdict::source:
-                ++counts.need_source;
-                break;
-            case Verdict::build:
-                ++counts.need_build;
-                break;
-            case Verdict::board:
-                ++counts.need_board;
-                break;
-            case Verdict::image:
-                ++counts.need_image;
-                break;
-            case Verdict::flash_part:
-                ++counts.need_flash_part;
-                break;
-            case Verdict::unreadable:
-                ++counts.unreadable;
-                break;
-        }
+        const auto verdict = readiness(rule.needs, project, inputs, report.slots.has_value());
+        const auto before = findings.list().size();
+        if (verdict == Verdict::apply && rule.apply != nullptr) rule.apply(project, inputs, findings);
+        const bool decided = verdict == Verdict::apply || verdict == Verdict::holds;
+        if (decided && rule.apply != nullptr && findings.list().size() == before) report.clean.push_back(rule.name);
+        if (rule.observe != nullptr && (inputs.log || inputs.probe) && findings.list().size() == before)
+            rule.observe(project, inputs, findings);
+        count(counts, rule.observe != nullptr && inputs.log ? Verdict::apply : verdict);
     }
-    // Within one severity: the catalogue's order, causes first.
-    for (const auto severity : {Severity::error, Severity::warning, Severity::note})
-        for (auto& finding : findings.list())
-            if (finding.severity == severity) report.findings.push_back(std::move(finding));
-    for (auto& finding : report.findings)
-        for (auto* text : {&finding.message, &finding.expected, &finding.found, &finding.fix, &finding.where.file})
-            *text = safe(*text);
+    report.findings = in_order(std::move(findings.list()));
     return report;
 }
 

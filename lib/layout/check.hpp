@@ -1,6 +1,7 @@
 // The check: a tree in, findings out. Each rule of the catalogue is one small function in one table (catalogue.cpp).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -11,7 +12,11 @@
 #include "base/file_tree.hpp"
 #include "base/result.hpp"
 #include "flash/parts.hpp"
+#include "image/version.hpp"
+#include "layout/baseline.hpp"
+#include "layout/boot_log.hpp"
 #include "layout/finding.hpp"
+#include "layout/probe.hpp"
 #include "layout/project.hpp"
 #include "layout/slots.hpp"
 
@@ -29,6 +34,9 @@ struct ImageFacts {
     std::uint16_t key_hash_type = 0;
     Bytes key_hash;
     std::optional<std::uint32_t> reset_vector;  ///< word 1 of a plain payload
+    std::optional<image::Version> version;
+    std::optional<std::uint32_t> security_counter;
+    bool intact = false;  ///< its hash is that of its bytes
 };
 
 /// Never fails: a file that is no image is a fact as well.
@@ -37,7 +45,12 @@ ImageFacts image_facts(BytesView file, std::string name);
 struct Inputs {
     std::string board;  ///< overrides the tree's; "" when not given
     std::optional<ImageFacts> image;
-    std::optional<flash::JedecId> flash_part;  ///< the part that is really fitted
+    std::optional<flash::JedecId> flash_part;          ///< the part that is really fitted
+    std::optional<Baseline> baseline;                  ///< what is in the field
+    std::optional<Probe> probe;                        ///< what the flash says of itself
+    std::optional<BootLog> log;                        ///< what a device or a build printed
+    std::optional<std::chrono::seconds> server_limit;  ///< how long the server waits for a transfer
+    bool narrow_band = false;                          ///< NB-IoT: 3 s for a round trip instead of 1 s
     /// Rooted at "/": where conf files that build_info.yml names by absolute path are read. May be nullptr.
     const FileTree* absolute = nullptr;
 };
@@ -49,7 +62,9 @@ struct Counts {
     unsigned need_build = 0;
     unsigned need_board = 0;
     unsigned need_image = 0;
-    unsigned need_flash_part = 0;
+    unsigned need_flash_part = 0;  ///< a probe, or the part's name
+    unsigned need_baseline = 0;
+    unsigned need_log = 0;
     unsigned unreadable = 0;  ///< skipped because a file they need cannot be read, or is not there
 };
 
@@ -59,6 +74,7 @@ struct Report {
     std::vector<Finding> findings;  ///< errors first, causes before consequences; every text is safe to print
     Counts counts;
     std::optional<SlotLayout> slots;
+    std::vector<std::string_view> clean;  ///< rules that were decided on the tree and found nothing
 
     unsigned count(Severity severity) const;
 };
@@ -85,6 +101,9 @@ inline constexpr unsigned app_devicetree = 1U << 9;
 inline constexpr unsigned mcuboot_devicetree = 1U << 10;
 inline constexpr unsigned partitions = 1U << 11;  ///< Partition Manager's table
 inline constexpr unsigned board = 1U << 12;       ///< a board that is known
+inline constexpr unsigned baseline = 1U << 13;
+inline constexpr unsigned log = 1U << 14;
+inline constexpr unsigned known_key = 1U << 15;  ///< the key that devices trust: of MCUboot's build, or of a baseline
 }  // namespace need
 
 struct Rule {
@@ -92,6 +111,9 @@ struct Rule {
     std::string_view name;  ///< a contract: scripts match on it
     unsigned needs = 0;
     void (*apply)(const Project&, const Inputs&, Findings&) = nullptr;
+    /// What a log or a probe says by itself, whatever the tree is; nullptr when neither can tell. Runs when one of them
+    /// is given and `apply` found nothing.
+    void (*observe)(const Project&, const Inputs&, Findings&) = nullptr;
 };
 
 /// Every rule that exists, causes before consequences.

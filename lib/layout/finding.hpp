@@ -26,6 +26,9 @@ struct Finding {
     std::string fix;  ///< what to write instead; several lines are separated by '\n'
 };
 
+/// Errors first, then warnings, then notes; within one severity the order stays. Every text becomes safe to print.
+std::vector<Finding> in_order(std::vector<Finding> findings);
+
 /// Collects findings for the rule that runs.
 class Findings {
   public:

@@ -31,11 +31,23 @@ Apply spu_misaligned, partitions_overlap, static_layout_gaps, external_flash_pla
     static_layout_in_use, secure_and_nonsecure_share_block, fmfu_and_secondary_exceed_device;
 // rules_image.cpp: the image, its key, its life
 Apply image_not_signed, image_larger_than_secondary, image_exceeds_swap_limit, key_not_in_mcuboot, development_key,
-    reset_vector_outside_primary, image_never_confirmed, full_modem_image_for_app, merged_hex_has_external,
-    swap_plaintext_on_bus;
+    reset_vector_outside_primary, wrong_slot_mcuboot_update, image_never_confirmed, full_modem_image_for_app,
+    merged_hex_has_external, swap_plaintext_on_bus;
 // rules_lwm2m.cpp: LwM2M client settings
 Apply full_modem_offset_collision, erase_stalls_ack, push_restart_bug, resume_disabled, psk_settings,
-    update_object_mismatch;
+    update_object_mismatch, transfer_budget_exceeded, modem_delta_timeout;
+// drift.cpp: against what is in the field
+Apply layout_drifted_from_baseline, secondary_moved_from_baseline, secondary_went_external, app_start_moved,
+    key_of_baseline, version_not_raised;
+// rules_device.cpp: what a log or a probe says
+Apply flash_not_routed, dk_without_external_flash, spim_not_released, tfm_protects_secondary_seen, flash_stuck_seen,
+    not_ready_on_cold_boot, protection_seen, mcuboot_overflow_seen, fprotect_seen, undefined_device_seen,
+    trailer_write_seen, write_sizes_seen, image_placed_for_other_mode, stale_image_in_secondary,
+    external_write_corrupted, swap_interrupted, psk_settings_seen, credentials_while_modem_active, pull_without_ca,
+    endpoint_not_imei, modem_too_old_for_cid;
+
+/// The id of the part that is fitted: as given, else as probed, else as the driver's complaint in the log has it.
+std::optional<flash::JedecId> fitted_part(const Inputs& inputs);
 
 /// Where a person writes it: the file in a source tree; in a build tree the usual source file, since generated files
 /// are not for editing.

@@ -119,6 +119,8 @@ void image_exceeds_swap_limit(const Project& project, const Inputs& inputs, Find
 void key_not_in_mcuboot(const Project& project, const Inputs& inputs, Findings& findings) {
     const auto& facts = *inputs.image;
     if (!facts.walkable) return;
+    if (inputs.baseline) key_of_baseline(project, inputs, findings);
+    if (project.tree == Tree::source || !project.mcuboot.config_readable) return;
     const auto wanted = wanted_signature(project);
     if (wanted && facts.signature_type && *wanted != *facts.signature_type) {
         auto& f = findings.add(Severity::error, {facts.name, 0},
@@ -186,6 +188,29 @@ void reset_vector_outside_primary(const Project& project, const Inputs& inputs, 
     f.expected = fmt::format("{:#x} to {:#x}", layout->primary.address, layout->primary.end());
     f.found = fmt::format("{:#x}", vector);
     f.fix = "build the image with this layout";
+}
+
+void wrong_slot_mcuboot_update(const Project& project, const Inputs& inputs, Findings& findings) {
+    const auto* s0 = project.partition("s0");
+    const auto* s1 = project.partition("s1");
+    if (s0 == nullptr || s1 == nullptr || !inputs.image->reset_vector) return;
+    // The build names its candidates signed_by_mcuboot_and_b0_mcuboot.bin (s0) and
+    // signed_by_mcuboot_and_b0_s1_image.bin.
+    const auto name = base_name(inputs.image->name);
+    const bool for_s1 = name.find("s1_image") != std::string_view::npos;
+    const bool for_s0 =
+        name.find("s0_image") != std::string_view::npos || name.find("b0_mcuboot") != std::string_view::npos;
+    if (for_s0 == for_s1) return;
+    const std::uint64_t vector = *inputs.image->reset_vector;
+    const auto* wanted = for_s1 ? s1 : s0;
+    const auto* other = for_s1 ? s0 : s1;
+    if (vector < other->address || vector >= other->end()) return;
+    auto& f = findings.add(Severity::error, {inputs.image->name, 0},
+                           fmt::format("This MCUboot update is named for {} and linked for {}: it would not run there.",
+                                       wanted->name, other->name));
+    f.expected = fmt::format("a reset vector within {:#x} to {:#x}", wanted->address, wanted->end());
+    f.found = fmt::format("{:#x}", vector);
+    f.fix = "send the candidate that was built for the slot which is not in use";
 }
 
 void image_never_confirmed(const Project& project, const Inputs&, Findings& findings) {

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/text.hpp"
 #include "layout/rules.hpp"
 
 namespace fota::layout::rules {
@@ -87,6 +90,31 @@ void update_object_mismatch(const Project& project, const Inputs&, Findings& fin
     f.found = five ? "both" : "neither";
     f.fix = fmt::format("{}\n  {}=y",
                         five ? "keep one:" : fmt::format("add to {}:", place_for_config(project, project.app)), plain);
+}
+
+void transfer_budget_exceeded(const Project& project, const Inputs& inputs, Findings& findings) {
+    if (!has_lwm2m(project) || !inputs.server_limit) return;
+    const auto block = std::max<std::uint64_t>(project.app.config.number("CONFIG_LWM2M_COAP_BLOCK_SIZE", 256), 16);
+    const auto blocks = (inputs.image->size + block - 1) / block;
+    const std::chrono::seconds needed(blocks * (inputs.narrow_band ? 3 : 1));
+    if (needed <= *inputs.server_limit) return;
+    auto& f = findings.add(Severity::note, project.app.where("CONFIG_LWM2M_COAP_BLOCK_SIZE"),
+                           fmt::format("The transfer takes {} blocks of {} bytes, one round trip each, and the server "
+                                       "gives up before.",
+                                       with_thousands(blocks), block));
+    f.expected = fmt::format("at most {}", human_duration(*inputs.server_limit));
+    f.found = fmt::format("about {}", human_duration(needed));
+    f.fix = "CONFIG_LWM2M_COAP_BLOCK_SIZE=1024, a download by URI (pull), or a longer limit in the server";
+}
+
+void modem_delta_timeout(const Project&, const Inputs& inputs, Findings& findings) {
+    constexpr std::chrono::seconds least(60);
+    if (inputs.image->what != "a modem delta" || !inputs.server_limit || *inputs.server_limit >= least) return;
+    auto& f = findings.add(Severity::note, {inputs.image->name, 0},
+                           "The modem erases its own area before it takes a delta and keeps the server waiting.");
+    f.expected = "a server timeout of at least 60 s";
+    f.found = human_duration(*inputs.server_limit);
+    f.fix = "raise the server's timeout";
 }
 
 }  // namespace fota::layout::rules

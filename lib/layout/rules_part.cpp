@@ -57,13 +57,16 @@ std::optional<std::uint64_t> density(const std::vector<std::uint8_t>& bfp) {
 
 }  // namespace
 
+std::optional<flash::JedecId> fitted_part(const Inputs& inputs) {
+    if (inputs.flash_part) return inputs.flash_part;
+    if (inputs.probe && inputs.probe->id) return inputs.probe->id;
+    return inputs.log ? inputs.log->answered : std::nullopt;
+}
+
 void jedec_id_mismatch(const Project& project, const Inputs& inputs, Findings& findings) {
-    const auto& fitted = *inputs.flash_part;
-    const bool nand =
-        fitted[0] == 0x00 ? fitted[1] == 0xef && fitted[2] == 0xaa : fitted[0] == 0xef && fitted[1] == 0xaa;
-    const bool silent = (fitted[0] | fitted[1] | fitted[2]) == 0 || (fitted[0] & fitted[1] & fitted[2]) == 0xff;
+    const auto fitted = fitted_part(inputs).value_or(flash::JedecId{});
     const auto flash = described(project);
-    if (nand || silent || !flash || !flash->id || *flash->id == fitted) return;
+    if (flash::is_nand(fitted) || flash::is_silent(fitted) || !flash || !flash->id || *flash->id == fitted) return;
     const auto* part = flash::find_part(fitted);
     auto& f = findings.add(
         Severity::error, flash->where("jedec-id"),
@@ -77,19 +80,32 @@ void jedec_id_mismatch(const Project& project, const Inputs& inputs, Findings& f
 }
 
 void nand_part_as_nor(const Project&, const Inputs& inputs, Findings& findings) {
-    const auto& fitted = *inputs.flash_part;
-    const bool nand =
-        fitted[0] == 0x00 ? fitted[1] == 0xef && fitted[2] == 0xaa : fitted[0] == 0xef && fitted[1] == 0xaa;
-    if (!nand) return;
+    const auto fitted = fitted_part(inputs).value_or(flash::JedecId{});
+    if (!flash::is_nand(fitted)) return;
     auto& f = findings.add(Severity::error, {}, "The part is a SPI NAND (W25N); the SPI NOR driver cannot drive it.");
     f.expected = "a SPI NOR part";
     f.found = flash::jedec_text(fitted);
     f.fix = "fit a NOR part";
 }
 
-void sfdp_bfp_of_other_part(const Project& project, const Inputs&, Findings& findings) {
+void sfdp_bfp_of_other_part(const Project& project, const Inputs& inputs, Findings& findings) {
     const auto flash = described(project);
     if (!flash || flash->bfp.empty()) return;
+    if (inputs.probe && !inputs.probe->bfp.empty()) {
+        const auto& read = inputs.probe->bfp;
+        const auto both = std::min(read.size(), flash->bfp.size());  // tables grow with the standard's revisions
+        const auto [mine, theirs] =
+            std::ranges::mismatch(std::span(flash->bfp).first(both), std::span(read).first(both));
+        if (mine != std::span(flash->bfp).first(both).end()) {
+            auto& f = findings.add(Severity::error, flash->where("sfdp-bfp"),
+                                   "The SFDP table in the devicetree is not the one that the flash itself has.");
+            f.expected = fmt::format("byte {} of the table to be {:02x}, as probed",
+                                     mine - std::span(flash->bfp).begin(), *theirs);
+            f.found = fmt::format("{:02x}", *mine);
+            f.fix = "put the probed table into the flash node:\n  sfdp-bfp = [" + to_hex(read) + "];";
+            return;
+        }
+    }
     const auto bits = density(flash->bfp);
     if (bits && flash->bits && *bits != *flash->bits) {
         auto& f = findings.add(Severity::error, flash->where("sfdp-bfp"),
@@ -109,11 +125,12 @@ void sfdp_bfp_of_other_part(const Project& project, const Inputs&, Findings& fin
     }
 }
 
-void flash_size_in_bytes(const Project& project, const Inputs&, Findings& findings) {
+void flash_size_in_bytes(const Project& project, const Inputs& inputs, Findings& findings) {
     const auto flash = described(project);
-    if (!flash || !flash->id || !flash->bits) return;
-    const auto power = (*flash->id)[2];
-    if (power < 40 && *flash->bits == std::uint64_t{1} << power) {
+    if (!flash || !flash->bits) return;
+    const auto power = flash->id ? (*flash->id)[2] : 64;
+    const bool is_probed_size = inputs.probe && inputs.probe->geometry && inputs.probe->geometry->size == *flash->bits;
+    if (is_probed_size || (power < 40 && *flash->bits == std::uint64_t{1} << power)) {
         auto& f = findings.add(Severity::error, flash->where("size"),
                                "`size` of the flash node is in bits; this is the part's size in bytes, so seven "
                                "eighths of it are out of reach.");
@@ -122,7 +139,7 @@ void flash_size_in_bytes(const Project& project, const Inputs&, Findings& findin
         f.fix = fmt::format("size = <{}>;", *flash->bits * 8);
         return;
     }
-    const auto* part = flash::find_part(*flash->id);
+    const auto* part = flash->id ? flash::find_part(*flash->id) : nullptr;
     if (part == nullptr || *flash->bits == std::uint64_t{part->size} * 8) return;
     auto& f = findings.add(Severity::warning, flash->where("size"),
                            fmt::format("`size` is not that of a {}, whose id the node has.", part->name));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/text.hpp"
@@ -102,6 +103,51 @@ Result<SlotLayout> slots(const Project& project) {
     const auto sectors = out.max_sectors_auto ? (largest + page_size - 1) / page_size
                                               : project.mcuboot.config.number("CONFIG_BOOT_MAX_IMG_SECTORS", 128);
     out.max_sectors = static_cast<std::uint32_t>(std::min<std::uint64_t>(sectors, 0xffffffffU));
+    return out;
+}
+
+std::vector<Partition> all_partitions(const Project& project) {
+    std::vector<Partition> out;
+    if (project.partition_manager) {
+        if (project.partitions)
+            for (const auto& one : project.partitions->all())
+                if (one.placed) out.push_back(one);
+        return out;
+    }
+    constexpr std::size_t most = 200;
+    static constexpr std::array names{std::pair{"boot_partition", "mcuboot"},
+                                      std::pair{"slot0_partition", "mcuboot_primary"},
+                                      std::pair{"slot1_partition", "mcuboot_secondary"},
+                                      std::pair{"slot0_ns_partition", "app"},
+                                      std::pair{"slot0_s_partition", "tfm"},
+                                      std::pair{"b0_partition", "b0"},
+                                      std::pair{"s0_partition", "s0"},
+                                      std::pair{"s1_partition", "s1"}};
+    for (const auto* node : project.app.devicetree.nodes()) {
+        const bool partition = node->parent != nullptr && (node->parent->compatible("fixed-partitions") ||
+                                                           node->parent->compatible("fixed-subpartitions") ||
+                                                           node->parent->name.starts_with("partition"));
+        if (!partition || node->labels.empty() || out.size() >= most) continue;
+        const auto& label = node->labels.front();
+        const auto slot = slot_of(project.app.devicetree, label);
+        if (!slot) continue;
+        Partition one;
+        const auto known = std::ranges::find(names, label, [](const auto& pair) { return std::string(pair.first); });
+        one.name = known != names.end()            ? known->second
+                   : label.ends_with("_partition") ? label.substr(0, label.size() - 10)
+                                                   : label;
+        one.address = slot->address;
+        one.size = slot->size;
+        one.placed = true;
+        one.region = slot->external ? "external_flash" : "flash_primary";
+        one.where = slot->where;
+        out.push_back(std::move(one));
+    }
+    for (auto& outer : out)  // what encloses another is a container
+        outer.container = std::ranges::any_of(out, [&](const Partition& inner) {
+            return &inner != &outer && inner.region == outer.region && inner.address >= outer.address &&
+                   inner.end() <= outer.end() && inner.size < outer.size;
+        });
     return out;
 }
 

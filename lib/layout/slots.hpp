@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -42,6 +43,10 @@ std::string_view boot_mode_name(fota_boot_mode mode);
 /// Slots by Partition Manager's table, else by devicetree. config_invalid when the tree does not tell: a source tree
 /// without a static layout needs a build.
 Result<SlotLayout> slots(const Project& project);
+
+/// Every placed partition. Of a devicetree layout the labelled ones, under Partition Manager's names where it has one
+/// (boot_partition is mcuboot, slot0_partition mcuboot_primary), so that both kinds of project compare and draw alike.
+std::vector<Partition> all_partitions(const Project& project);
 
 /// Largest offset at which the image's last TLV may end (bytes); 0 when no image fits.
 std::uint32_t image_limit(const SlotLayout& layout);

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace fota {
+namespace fota::adapters {
 namespace {
 
 class DiskTree : public ::testing::Test {
@@ -74,4 +74,4 @@ TEST_F(DiskTree, AFileIsNoDirectory) {
 }
 
 }  // namespace
-}  // namespace fota
+}  // namespace fota::adapters

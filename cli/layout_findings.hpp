@@ -1,0 +1,43 @@
+// Findings as a person reads them and as a script does; shared by the commands of `layout` that end in findings.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/disk_file_tree.hpp"
+#include "cli/output.hpp"
+#include "layout/check.hpp"
+
+namespace fota::cli {
+
+/// "3 errors", "1 error"
+std::string plural(std::size_t count, std::string_view word);
+/// "prj.conf:31", "prj.conf", or ""
+std::string place(const layout::Where& where);
+/// Columns for paragraphs: the terminal's, within what reads well.
+std::size_t text_width(const Output& out);
+/// Prints a paragraph set in by `indent` columns, broken at spaces; lines after the first are set in by `hang` more.
+void paragraph(Output& out, std::string_view text, std::size_t width, std::size_t indent = 9, std::size_t hang = 0);
+
+/// One finding: an event, or a block of text.
+void show_finding(Output& out, const layout::Finding& finding);
+/// Ends a command that judged: 5 when there is an error. `fields` go into the result.
+int end_with_findings(Output& out, const std::vector<layout::Finding>& findings, nlohmann::json fields);
+
+/// A project that lives as long as its files do.
+struct OpenProject {
+    std::unique_ptr<adapters::DiskFileTree> files;
+    layout::Project project;
+};
+Result<OpenProject> open_project(const std::string& path, const std::string& board = {});
+
+/// The signed image that a build left, with a name relative to the build; nullopt when there is none.
+std::optional<layout::ImageFacts> built_image(const layout::Project& project);
+
+/// A text file such as a baseline or a log, at most `limit` bytes; "-" is stdin.
+Result<std::string> read_text_file(const std::string& path, std::uint64_t limit);
+
+}  // namespace fota::cli
