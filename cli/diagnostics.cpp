@@ -81,6 +81,7 @@ std::vector<std::string> hints(const Error& error) {
                 "an MCUboot image begins with 3d b8 f3 96; sign one: fotactl image sign --key KEY --version 1.2.3 IN "
                 "OUT"};
         case Errc::image_rejected:
+            if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
             return {"look inside: fotactl image show " + (file.empty() ? "IMAGE" : file)};
         case Errc::signature_invalid:
             return {"the file was changed after signing, or cut in transit: sign it again from the build's output"};

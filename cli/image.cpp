@@ -5,6 +5,8 @@
 
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "image/dfu_zip.hpp"
+#include "image/hex.hpp"
 #include "image/key.hpp"
 
 namespace fota::cli {
@@ -26,8 +28,31 @@ std::string signature_name(const image::Parsed& parsed, std::uint16_t type) {
 
 }  // namespace
 
-Result<LoadedImage> load_image(const std::string& path) {
+bool is_hex_name(const std::string& path) {
+    return path.size() > 4 && (path.ends_with(".hex") || path.ends_with(".HEX"));
+}
+
+Result<Bytes> read_image(const std::string& path) {
     TRY(auto bytes, read_file(path, image_file_limit));
+    const auto unwrap = [&]() -> Result<Bytes> {
+        if (image::looks_like_hex(bytes)) {
+            TRY(const auto hex, image::parse_hex(bytes));
+            return hex.flat(0xff, image_file_limit);
+        }
+        if (image::looks_like_zip(bytes)) {
+            TRY(auto package, image::read_dfu_zip(bytes));
+            TRY(const auto* application, package.application());
+            return application->bytes;
+        }
+        return std::move(bytes);
+    };
+    auto out = unwrap();
+    if (!out) return fail(std::move(out.error()).with("file", path).in(shown_path(path)));
+    return out;
+}
+
+Result<LoadedImage> load_image(const std::string& path) {
+    TRY(auto bytes, read_image(path));
     auto parsed = image::parse(bytes);
     if (!parsed) return fail(std::move(parsed.error()).with("file", path).in(shown_path(path)));
     return LoadedImage{std::move(bytes), std::move(*parsed)};
@@ -35,11 +60,18 @@ Result<LoadedImage> load_image(const std::string& path) {
 
 std::string image_summary(BytesView file, const image::Parsed& parsed) {
     auto out = fmt::format("{} · {} bytes", parsed.header.version.text(), with_thousands(file.size()));
-    const auto* signature = parsed.signature();
-    if (signature == nullptr) return out + " · not signed";
-    const auto key = parsed.key_hash(file);
-    return out + fmt::format(" · {} key {}", signature_name(parsed, signature->type),
-                             key.empty() ? "unnamed" : short_hex(key));
+    if (const auto* signature = parsed.signature(); signature == nullptr) {
+        out += " · not signed";
+    } else {
+        const auto key = parsed.key_hash(file);
+        out += fmt::format(" · {} key {}", signature_name(parsed, signature->type),
+                           key.empty() ? "unnamed" : short_hex(key));
+    }
+    if (parsed.header.encrypted())
+        out += (parsed.header.flags & image::flag::encrypted_aes256) != 0 ? " · encrypted AES-256"
+                                                                          : " · encrypted AES-128";
+    if (parsed.header.compressed()) out += " · compressed";
+    return out;
 }
 
 std::string_view development_key_of(BytesView file, const image::Parsed& parsed) {

@@ -17,10 +17,16 @@ struct LoadedImage {
     Bytes bytes;
     image::Parsed parsed;
 };
-/// Reads and parses; file_unreadable or image_malformed, both with detail "file".
+/// An image file as the device will get it: as it is, out of an Intel HEX file (gaps as 0xff), or the application of a
+/// DFU package. Told apart by content. file_unreadable or image_malformed, both with detail "file".
+Result<Bytes> read_image(const std::string& path);
+/// read_image() and image::parse(); the same errors.
 Result<LoadedImage> load_image(const std::string& path);
 
-/// "2.0.0+17 · 364,747 bytes · ECDSA-P256 key 5b1f…9c", or "… · not signed".
+/// Whether a file is Intel HEX by its name.
+bool is_hex_name(const std::string& path);
+
+/// "2.0.0+17 · 364,747 bytes · ECDSA-P256 key 5b1f…9c", or "… · not signed"; then "encrypted" and "compressed".
 std::string image_summary(BytesView file, const image::Parsed& parsed);
 
 /// Name of the published development key that signed it, or "".

@@ -92,7 +92,7 @@ int run(Program& program, const Options& options) {
     const BytesView file = loaded->bytes;
     const auto& parsed = loaded->parsed;
     const auto& header = parsed.header;
-    const auto verdict = image::verify(file, parsed, {});
+    const auto verdict = image::verify(file, parsed, {}, {.decompression = true});
     const auto published = development_key_of(file, parsed);
     const auto flags = image::flag_names(header.flags);
 
@@ -113,10 +113,12 @@ int run(Program& program, const Options& options) {
                          after_the_end(file, parsed.end)));
     const auto fits = fits_table(parsed.end, slots);
     print_fits(out, fits);
-    out.line(
-        verdict
-            ? "verdict  a bootloader with the right key takes it; check the signature: fotactl image verify --key PUB"
-            : fmt::format("verdict  {}: {}", out.styled(Style::red, "refused"), verdict.error().text()));
+    out.line(verdict
+                 ? fmt::format(
+                       "verdict  a bootloader with the right key{} takes it; check the signature: fotactl image verify "
+                       "--key PUB",
+                       header.compressed() ? " and decompression" : "")
+                 : fmt::format("verdict  {}: {}", out.styled(Style::red, "refused"), verdict.error().text()));
     if (!published.empty()) out.warn(development_key_warning(out, published));
 
     auto fields = image_facts(file, parsed);

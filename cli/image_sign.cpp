@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <limits>
+#include <optional>
 
 #include "base/text.hpp"
 #include "cli/files.hpp"
@@ -32,11 +33,16 @@ struct Options {
     std::string security_counter;
     bool pad = false;
     bool confirm = false;
+
+    std::string encrypt_to;
+    std::uint32_t encrypt_bits = 128;
+    std::string compress;
+    std::string hex_address;
 };
 
 void bind(CLI::App& app, Options& options) {
-    app.add_option("IN", options.in, "payload (.bin) as linked; - is stdin")->required();
-    app.add_option("OUT", options.out, "signed image; - is stdout")->required();
+    app.add_option("IN", options.in, "payload as linked, Intel HEX if it is named .hex; - is stdin")->required();
+    app.add_option("OUT", options.out, "signed image, Intel HEX if it is named .hex; - is stdout")->required();
     app.add_option("--key", options.key, "private key (PEM, mode 0600)")->type_name("KEY")->required();
     bind_passphrase(app, options.passphrase);
     app.add_flag("--deterministic", options.deterministic,
@@ -68,6 +74,17 @@ void bind(CLI::App& app, Options& options) {
         ->type_name("N|auto");
     app.add_flag("--pad", options.pad, "pad to the slot size and mark the image for a test boot");
     app.add_flag("--confirm", options.confirm, "pad, and mark the image permanent: no revert possible");
+    app.add_option("--encrypt-to", options.encrypt_to, "public key of the devices: encrypt the payload for them")
+        ->type_name("PUB");
+    app.add_option("--encrypt-bits", options.encrypt_bits, "length of the AES key")
+        ->check(CLI::IsMember({128, 256}))
+        ->capture_default_str()
+        ->needs("--encrypt-to");
+    app.add_option("--compress", options.compress, "compress the payload, where that makes it smaller")
+        ->check(CLI::IsMember({"lzma2", "lzma2armthumb"}));
+    app.add_option("--hex-address", options.hex_address,
+                   "address of the image in an Intel HEX output (default: where the input is)")
+        ->type_name("ADDRESS");
 }
 
 Result<std::uint32_t> parse_counter(const std::string& text, const image::Version& version) {
@@ -99,6 +116,8 @@ Result<image::SignOptions> to_sign_options(const Options& options) {
     out.max_align = options.max_align;
     out.pad = options.pad;
     out.confirm = options.confirm;
+    if (!options.compress.empty())
+        out.compression = image::Compression{.arm_thumb = options.compress == "lzma2armthumb"};
     if (!options.security_counter.empty()) {
         TRY(out.security_counter, parse_counter(options.security_counter, out.version));
     }
@@ -110,16 +129,71 @@ struct Signed {
     image::SignOptions options;
 };
 
+struct Payload {
+    Bytes bytes;
+    std::optional<std::uint32_t> address;
+};
+
+Result<Payload> read_payload(const Options& options) {
+    TRY(auto bytes, read_file(options.in, image_file_limit));
+    if (!is_hex_name(options.in)) return Payload{std::move(bytes), std::nullopt};
+    const auto read = [&]() -> Result<Payload> {
+        TRY(const auto hex, image::parse_hex(bytes));
+        TRY(auto flat, hex.flat(0xff, image_file_limit));
+        return Payload{std::move(flat), hex.first_address()};
+    };
+    auto out = read();
+    if (!out) return fail(std::move(out.error()).with("file", options.in).in(shown_path(options.in)));
+    return out;
+}
+
+/// Where an Intel HEX output begins: as told, or where the input does, less the header that was put before it.
+Result<std::uint32_t> output_address(const Options& options, const Payload& payload, std::uint32_t header_size) {
+    if (!options.hex_address.empty()) {
+        TRY(const auto address, parse_size(options.hex_address));
+        if (address > 0xffff'ffff)
+            return fail(Errc::usage, fmt::format("expected an address below 0x100000000, found 0x{:x}", address));
+        return static_cast<std::uint32_t>(address);
+    }
+    if (!payload.address)
+        return fail(Errc::usage,
+                    "expected --hex-address for an Intel HEX output from an input without addresses, found "
+                    "none");
+    if (!options.pad_header) return *payload.address;
+    if (*payload.address < header_size)
+        return fail(Errc::usage,
+                    fmt::format("expected a payload at 0x{:x} or above, so that the header fits before it, "
+                                "found 0x{:x}",
+                                header_size, *payload.address));
+    return *payload.address - header_size;
+}
+
+Result<> write_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
+                     const Payload& payload, BytesView binary) {
+    if (!is_hex_name(options.out)) return write_file_atomic(options.out, binary);
+    TRY(const auto address, output_address(options, payload, sign_options.header_size));
+    TRY(const auto hex, image::to_hex_file(built, sign_options, address));
+    return write_file_atomic(options.out, as_bytes(image::write_hex(hex)));
+}
+
 Result<Signed> sign(const Options& options) {
+    if (options.deterministic && !options.encrypt_to.empty())
+        return fail(Errc::usage,
+                    "expected --deterministic or --encrypt-to, found both: every encryption has a key of its own");
     TRY(auto sign_options, to_sign_options(options));
     TRY(auto key, load_signing_key(options.key, options.passphrase));
-    TRY(const auto payload, read_file(options.in, image_file_limit));
+    if (!options.encrypt_to.empty()) {
+        TRY(auto recipient, load_public_key(options.encrypt_to));
+        sign_options.encryption = image::Encryption{.recipient = std::move(recipient), .bits = options.encrypt_bits};
+    }
+    TRY(const auto payload, read_payload(options));
     image::KeySigner signer(std::move(key), options.deterministic);
-    auto bytes = image::sign(payload, sign_options, &signer);
-    if (!bytes) return fail(std::move(bytes.error()).in("signing " + shown_path(options.in)));
-    TRY(auto parsed, image::parse(*bytes));
-    TRY_VOID(write_file_atomic(options.out, *bytes));
-    return Signed{{std::move(*bytes), std::move(parsed)}, std::move(sign_options)};
+    auto built = image::build(payload.bytes, sign_options, &signer);
+    if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
+    auto bytes = image::to_binary(*built, sign_options);
+    TRY(auto parsed, image::parse(bytes));
+    TRY_VOID(write_image(options, *built, sign_options, payload, bytes));
+    return Signed{{std::move(bytes), std::move(parsed)}, std::move(sign_options)};
 }
 
 int run(Program& program, const Options& options) {
@@ -133,6 +207,10 @@ int run(Program& program, const Options& options) {
     auto line = "image    " + image_summary(loaded.bytes, loaded.parsed);
     auto fields = image_facts(loaded.bytes, loaded.parsed);
     fields["file"] = options.out;
+    fields["encrypted"] = loaded.parsed.header.encrypted();
+    fields["compressed"] = loaded.parsed.header.compressed();
+    if (!options.compress.empty() && !loaded.parsed.header.compressed())
+        out.note("note     not compressed: that would not have made the image smaller");
     if (sign_options.slot_size != 0) {
         const auto limit = image::image_limit({sign_options.boot_mode, sign_options.slot_size, sign_options.sector_size,
                                                sign_options.max_sectors, sign_options.align})

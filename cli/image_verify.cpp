@@ -4,6 +4,7 @@
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
+#include "image/encrypt.hpp"
 #include "image/verify.hpp"
 
 namespace fota::cli {
@@ -12,6 +13,8 @@ namespace {
 struct Options {
     std::string image;
     std::string key;
+    std::string decrypt_with;
+    PassphraseOptions passphrase;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -19,12 +22,23 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("--key", options.key,
                    "public key the bootloader trusts; without it everything but the signature is checked")
         ->type_name("PUB");
+    app.add_option("--decrypt-with", options.decrypt_with,
+                   "private key of the device (PEM, mode 0600): check an encrypted image as the device decrypts it")
+        ->type_name("KEY");
+    bind_passphrase(app, options.passphrase);
 }
 
 struct Checked {
     LoadedImage image;
     image::Verdict verdict;
 };
+
+/// The image as its device will see it. A bootloader that decrypts takes images in clear, too.
+Result<Bytes> in_clear(const LoadedImage& loaded, const Options& options) {
+    if (options.decrypt_with.empty() || !loaded.parsed.header.encrypted()) return loaded.bytes;
+    TRY(const auto key, load_signing_key(options.decrypt_with, options.passphrase));
+    return image::decrypt(loaded.bytes, loaded.parsed, key);
+}
 
 Result<Checked> check(const Options& options, const std::string& key_file) {
     TRY(auto loaded, load_image(options.image));
@@ -33,8 +47,17 @@ Result<Checked> check(const Options& options, const std::string& key_file) {
         TRY(auto key, load_public_key(key_file));
         keys.push_back(std::move(key));
     }
-    auto verdict = image::verify(loaded.bytes, loaded.parsed, keys);
-    if (!verdict) return fail(std::move(verdict.error()).with("file", options.image).in(shown_path(options.image)));
+    const auto about = [&](Error error) {
+        auto out = std::move(error).with("file", options.image).in(shown_path(options.image));
+        if (!loaded.parsed.header.encrypted() || !options.decrypt_with.empty()) return fail(std::move(out));
+        return fail(std::move(out).with("hint", "name the private key of the device with --decrypt-with"));
+    };
+    const auto clear = in_clear(loaded, options);
+    if (!clear && clear.error().code() == Errc::credentials_unusable) return fail(clear.error());
+    if (!clear) return about(clear.error());
+    const image::VerifyOptions as{.in_clear = !options.decrypt_with.empty(), .decompression = true};
+    auto verdict = image::verify(*clear, loaded.parsed, keys, as);
+    if (!verdict) return about(std::move(verdict.error()));
     return Checked{std::move(loaded), std::move(*verdict)};
 }
 
@@ -46,6 +69,8 @@ int run(Program& program, const Options& options) {
     const auto& [loaded, verdict] = *checked;
 
     auto fields = image_facts(loaded.bytes, loaded.parsed);
+    fields["encrypted"] = loaded.parsed.header.encrypted();
+    fields["compressed"] = loaded.parsed.header.compressed();
     fields["signature"] = verdict.signature_checked ? "valid" : "unchecked";
     const char* signature = "signature valid";
     if (!verdict.signature_checked)
@@ -53,6 +78,8 @@ int run(Program& program, const Options& options) {
             loaded.parsed.signature() == nullptr ? "no signature to check" : "signature not checked, no --key given";
     out.line(fmt::format("{}    {} · {}", out.styled(Style::green, "valid"), image_summary(loaded.bytes, loaded.parsed),
                          signature));
+    if (loaded.parsed.header.compressed())
+        out.note("note     the payload is compressed: only a bootloader built with decompression takes it");
     if (const auto name = development_key_of(loaded.bytes, loaded.parsed); !name.empty())
         out.warn(development_key_warning(out, name));
     return out.result("done", std::move(fields));

@@ -12,8 +12,8 @@ namespace {
 
 Failure about(const std::string& path, Error error) {
     // credentials_unusable with a file is a matter of permissions; a wrong passphrase is not.
-    if (error.code() != Errc::credentials_unusable) error = std::move(error).with("file", path);
-    return fail(std::move(error).in(shown_path(path)));
+    if (error.code() == Errc::credentials_unusable) return fail(std::move(error).in(shown_path(path)));
+    return fail(std::move(error).with("file", path).in(shown_path(path)));
 }
 
 Failure passphrase_missing(const std::string& path) {

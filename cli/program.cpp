@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "base/text.hpp"
+#include "cli/imgtool.hpp"
 
 namespace fota::cli {
 namespace {
@@ -69,6 +70,7 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
         ->type_name("FILE");
     add_key(app_, *this);
     add_image(app_, *this);
+    add_imgtool(app_, *this);
     add_layout(app_, *this);
     add_push(app_, *this);
     add_sim(app_, *this);
@@ -78,6 +80,8 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
 int Program::main(int argc, const char* const* argv) {
     // A reader that goes away (`| head`) must not kill an update in mid-transfer.
     std::signal(SIGPIPE, SIG_IGN);
+    // Neither this program's options nor its configuration have a say in what a build asks of imgtool.
+    if (argc > 1 && std::string_view(argv[1]) == "imgtool") return imgtool_main({argv + 2, argv + argc});
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

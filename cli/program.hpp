@@ -45,6 +45,7 @@ CLI::App* add_command(CLI::App& parent, Program& program, const char* name, cons
 // The commands, one per file, in the order of the help text.
 void add_key(CLI::App& root, Program& program);
 void add_image(CLI::App& root, Program& program);
+void add_imgtool(CLI::App& root, Program& program);
 void add_layout(CLI::App& root, Program& program);
 void add_push(CLI::App& root, Program& program);
 void add_sim(CLI::App& root, Program& program);

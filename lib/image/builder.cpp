@@ -6,6 +6,8 @@
 #include <array>
 #include <span>
 
+#include "image/tlv_area.hpp"
+#include "image/trailer.hpp"
 #include "image/verify.hpp"
 
 namespace fota::image {
@@ -13,24 +15,36 @@ namespace {
 
 constexpr std::size_t longest_boot_record = 12;       // imgtool's MAX_SW_TYPE_LENGTH
 constexpr std::uint64_t largest_padded = 1ULL << 30;  // above any flash in use, below exhausting memory
-constexpr std::uint64_t largest_area = 0xffff;        // the area's length field has 16 bits
-
-/// End of the trailer when BOOT_MAX_ALIGN is 8; with a larger one the first two bytes are that alignment instead
-/// (boot/bootutil/src/bootutil_public.c, boot_img_magic).
-constexpr std::array<std::uint8_t, 16> trailer_magic{0x77, 0xc2, 0x95, 0xf3, 0x60, 0xd2, 0xef, 0x7f,
-                                                     0x35, 0x52, 0x50, 0x0f, 0x2c, 0xb6, 0x79, 0x80};
-constexpr std::array<std::uint8_t, 14> trailer_magic_wide{0x2d, 0xe1, 0x5d, 0x29, 0x41, 0x0b, 0x8d,
-                                                          0x77, 0x67, 0x9c, 0x11, 0x0f, 0x1f, 0x8a};
-
-std::uint32_t max_align(const SignOptions& options) {
-    return options.max_align != 0 ? options.max_align : std::max<std::uint32_t>(8, options.align);
-}
 
 Failure usage(std::string message) {
     return fail(Errc::usage, std::move(message));
 }
 
-Result<> check_options(const SignOptions& options, Signer* signer) {
+/// Signing and encryption are built into a bootloader together, of one kind (imgtool's rule, too): P-384 has none.
+Result<> check_pair(const PublicKey& signing, const Encryption& encryption) {
+    const auto recipient = encryption.recipient.type();
+    const auto wrong = [&](std::string_view expected) {
+        return fail(
+            Errc::key_unusable,
+            fmt::format("expected {} with an {} signature, as a bootloader has it, found encryption for an {} key",
+                        expected, key_type_name(signing.type()), key_type_name(recipient)));
+    };
+    switch (signing.type()) {
+        case KeyType::rsa2048:
+        case KeyType::rsa3072:
+            if (recipient != KeyType::rsa2048) return wrong("encryption for an RSA-2048 key");
+            return {};
+        case KeyType::ecdsa_p256:
+            if (recipient != KeyType::ecdsa_p256) return wrong("encryption for an ECDSA-P256 key");
+            return {};
+        case KeyType::ecdsa_p384:
+            return wrong("no encryption");
+        default:
+            return {};
+    }
+}
+
+Result<> check_options(const SignOptions& options, const PublicKey* key) {
     static constexpr std::array<std::uint32_t, 6> aligns{1, 2, 4, 8, 16, 32};
     static constexpr std::array<std::uint32_t, 3> max_aligns{8, 16, 32};
     if (std::ranges::find(aligns, options.align) == aligns.end())
@@ -42,9 +56,12 @@ Result<> check_options(const SignOptions& options, Signer* signer) {
     if (options.header_size < header_bytes || options.header_size > 0xffff)
         return usage(
             fmt::format("expected a header size of {} to 65535 bytes, found {}", header_bytes, options.header_size));
-    if ((options.pad || options.confirm) && options.slot_size == 0)
+    if (options.load_address != 0 && options.rom_fixed)
+        return usage(fmt::format("expected a load address or a fixed flash address, found both 0x{:x} and 0x{:x}",
+                                 options.load_address, *options.rom_fixed));
+    if (is_padded(options) && options.slot_size == 0)
         return usage("expected the slot size, to which the image is to be padded, found none");
-    if ((options.pad || options.confirm) && options.slot_size > largest_padded)
+    if (is_padded(options) && options.slot_size > largest_padded)
         return usage(
             fmt::format("expected a slot of at most {} bytes to pad to, found {}", largest_padded, options.slot_size));
     if (options.boot_record.size() > longest_boot_record)
@@ -55,113 +72,32 @@ Result<> check_options(const SignOptions& options, Signer* signer) {
             return usage(fmt::format("expected a custom TLV type of 0x{:02x} to 0x{:04x}, found 0x{:02x}",
                                      tlv::vendor_first, tlv::vendor_last, type));
 
-    if (signer == nullptr) {
+    if (options.encryption) TRY_VOID(check_encryption(*options.encryption));
+    if (key == nullptr) {
         if (options.pure || options.full_public_key) return usage("expected a key for this option, found none");
         return {};
     }
-    const auto type = signer->public_key().type();
+    const auto type = key->type();
     if (signature_tlv(type) == 0)
         return fail(Errc::key_unusable,
                     fmt::format("expected a key that can sign, found an {} key", key_type_name(type)));
+    if (options.encryption) TRY_VOID(check_pair(*key, *options.encryption));
     if (options.pure && type != KeyType::ed25519)
         return fail(Errc::key_unusable,
                     fmt::format("expected an Ed25519 key for a pure signature, found an {} key", key_type_name(type)));
-    if (options.hash && !options.pure && !allows_hash(type, *options.hash))
+    // imgtool lets a signature from elsewhere be ECDSA-P256 over SHA-512.
+    const bool foreign =
+        options.rules == Rules::imgtool && type == KeyType::ecdsa_p256 && options.hash == HashType::sha512;
+    if (options.hash && !options.pure && !foreign && !allows_hash(type, *options.hash))
         return fail(Errc::key_unusable,
                     fmt::format("expected {} with an {} key, found {}", hash_name(default_hash(type)),
                                 key_type_name(type), hash_name(*options.hash)));
     return {};
 }
 
-/// An info header and entries, collected and closed with its length.
-class TlvArea {
-  public:
-    explicit TlvArea(std::uint16_t magic) : magic_(magic) {}
-
-    Result<> add(std::uint16_t type, BytesView bytes) {
-        if (bytes.size() > 0xffff)
-            return usage(
-                fmt::format("expected at most 65535 bytes in the {} TLV, found {}", tlv_name(type), bytes.size()));
-        append_le16(entries_, type);
-        append_le16(entries_, static_cast<std::uint16_t>(bytes.size()));
-        append(entries_, bytes);
-        return {};
-    }
-
-    /// Bytes with the info header; 0 when nothing was added.
-    std::uint64_t size() const noexcept { return entries_.empty() ? 0 : entries_.size() + 4; }
-
-    Result<> check_size(const char* name) const {
-        if (size() <= largest_area) return {};
-        return usage(fmt::format("expected at most {} bytes of {} TLVs, found {}", largest_area, name, size()));
-    }
-
-    void write(Bytes& out) const {
-        if (entries_.empty()) return;
-        append_le16(out, magic_);
-        append_le16(out, static_cast<std::uint16_t>(size()));
-        append(out, entries_);
-    }
-
-  private:
-    std::uint16_t magic_;
-    Bytes entries_;
-};
-
-/// The head of a CBOR byte or text string (RFC 8949, section 3.1), shorter than 256 bytes.
-void append_cbor(Bytes& out, std::uint8_t major, BytesView bytes) {
-    const auto head = static_cast<std::uint8_t>(major << 5);
-    const auto length = static_cast<std::uint8_t>(bytes.size());
-    if (length < 24) {
-        out.push_back(head | length);
-    } else {
-        out.push_back(head | 24);
-        out.push_back(length);
-    }
-    append(out, bytes);
-}
-
-/// imgtool's boot_record.py: a software component of the attestation token, whose measurement (2) the bootloader fills
-/// in.
-Bytes encode_boot_record(const SignOptions& options, HashType hash, BytesView key_hash) {
-    constexpr std::uint8_t byte_string = 2;
-    constexpr std::uint8_t text_string = 3;
-    const auto version =
-        fmt::format("{}.{}.{}", options.version.major, options.version.minor, options.version.revision);
-    Bytes out{0xa5, 0x01};
-    append_cbor(out, text_string, as_bytes(options.boot_record));
-    out.push_back(0x04);
-    append_cbor(out, text_string, as_bytes(version));
-    out.push_back(0x05);
-    append_cbor(out, byte_string, key_hash);
-    out.push_back(0x06);
-    append_cbor(out, text_string, as_bytes(hash_name(hash)));
-    out.push_back(0x02);
-    append_cbor(out, byte_string, Bytes(hash_size(hash)));
-    return out;
-}
-
-Result<TlvArea> protected_area(const SignOptions& options, HashType hash, BytesView key_hash) {
-    TlvArea area(protected_info_magic);
-    if (options.security_counter) {
-        Bytes counter;
-        append_le32(counter, *options.security_counter);
-        TRY_VOID(area.add(tlv::security_counter, counter));
-    }
-    if (!options.boot_record.empty()) TRY_VOID(area.add(tlv::boot_record, encode_boot_record(options, hash, key_hash)));
-    for (const auto& each : options.dependencies) {
-        Bytes bytes{each.image, 0, 0, 0, each.version.major, each.version.minor};
-        append_le16(bytes, each.version.revision);
-        append_le32(bytes, each.version.build);
-        TRY_VOID(area.add(tlv::dependency, bytes));
-    }
-    for (const auto& [type, bytes] : options.custom_tlvs) TRY_VOID(area.add(type, bytes));
-    TRY_VOID(area.check_size("protected"));
-    return area;
-}
-
 Result<> check_header_space(BytesView payload, const SignOptions& options) {
     const auto space = slice(payload, 0, options.header_size);
+    if (space && options.overwrite_header_space) return {};
     if (space && std::ranges::all_of(*space, [](auto each) { return each == 0; })) return {};
     if (payload.size() >= 4 && load_le32(payload.data()) == image_magic)
         return fail(Errc::image_malformed, "expected an unsigned payload, found an MCUboot image");
@@ -173,34 +109,12 @@ Result<> check_header_space(BytesView payload, const SignOptions& options) {
             options.header_size, space ? "other content" : fmt::format("{} bytes in all", payload.size())));
 }
 
-/// Fills the slot and writes what marks the image pending or permanent (boot/bootutil/src/bootutil_misc.c, trailer
-/// layout).
-void pad_to_slot(Bytes& out, const SignOptions& options) {
-    const auto align = max_align(options);
-    out.resize(static_cast<std::size_t>(options.slot_size), options.erased_value);
-    auto magic = out.end() - static_cast<std::ptrdiff_t>(trailer_magic.size());
-    if (align == 8) {
-        std::ranges::copy(trailer_magic, magic);
-    } else {
-        *magic++ = static_cast<std::uint8_t>(align & 0xff);
-        *magic++ = static_cast<std::uint8_t>(align >> 8);
-        std::ranges::copy(trailer_magic_wide, magic);
-    }
-    if (options.confirm && options.boot_mode != FOTA_BOOT_OVERWRITE) {
-        const auto magic_size = (trailer_magic.size() + align - 1) / align * align;
-        out[out.size() - magic_size - align] = 0x01;  // image_ok
-    }
-}
-
 /// The image ends at `end`: does the slot take it, and is there room for the trailer that padding writes?
-Result<> check_slot(std::uint64_t end, const SignOptions& options) {
+Result<> check_slot(std::uint64_t end, const SignOptions& options, std::uint64_t trailer) {
     if (options.slot_size == 0) return {};
-    TRY_VOID(check_fits(
-        end, {options.boot_mode, options.slot_size, options.sector_size, options.max_sectors, options.align}));
-    const auto sectors =
-        options.max_sectors != 0 ? options.max_sectors : default_max_sectors(options.slot_size, options.sector_size);
-    const auto trailer =
-        imgtool_trailer_size(options.boot_mode == FOTA_BOOT_OVERWRITE, sectors, options.align, max_align(options));
+    if (options.rules == Rules::bootloader)
+        TRY_VOID(check_fits(
+            end, {options.boot_mode, options.slot_size, options.sector_size, options.max_sectors, options.align}));
     if (end + trailer > options.slot_size)
         return fail(Errc::image_too_large,
                     fmt::format("expected at most {} bytes before the trailer of {} in a slot of 0x{:x}, found {}",
@@ -209,14 +123,181 @@ Result<> check_slot(std::uint64_t end, const SignOptions& options) {
     return {};
 }
 
-/// Nothing leaves here that the bootloader would refuse.
-Result<> check_result(BytesView image, const SignOptions& options, Signer* signer) {
-    auto parsed = parse(image);
-    if (!parsed) return fail(std::move(parsed.error()).in("checking the new image"));
-    const auto keys = signer == nullptr ? std::span<const PublicKey>{} : std::span(&signer->public_key(), 1);
+using CompressionTlvs = std::vector<std::pair<std::uint16_t, Bytes>>;
+
+/// What is hashed and signed.
+struct Region {
+    Bytes bytes;
+    Bytes digest;
+    std::uint64_t payload_length = 0;  ///< after the header space, padding for encryption included
+};
+
+/// A finished image, its payload still in clear.
+struct Draft {
+    Bytes bytes;
+    Bytes digest;
+    Bytes signature;
+    std::uint64_t payload_length = 0;
+    std::uint64_t key_bytes = 0;  ///< of the TLV with the encrypted key
+    Secret<Bytes> image_key;
+};
+
+/// One image in the making: options, key, and what follows from them.
+class Assembly {
+  public:
+    Assembly(const SignOptions& options, const PublicKey* key) : options_(options), key_(key) {
+        hash_ = options.hash.value_or(key == nullptr ? HashType::sha256 : default_hash(key->type()));
+        if (options.pure) hash_ = HashType::sha512;
+        key_hash_ = key == nullptr ? Bytes(hash_size(HashType::sha256)) : key->hash(hash_);
+    }
+
+    /// `encrypted`: whether this payload is to be encrypted itself, and so comes in whole AES blocks.
+    Result<Region> region(BytesView header_space, BytesView content, std::uint32_t flags, const CompressionTlvs& tlvs,
+                          bool encrypted) const {
+        constexpr std::uint64_t block = 16;
+        const auto unpadded = header_space.size() + content.size();
+        const auto padding = encrypted ? (block - unpadded % block) % block : 0;
+        Region out;
+        out.payload_length = content.size() + padding;
+        if (out.payload_length > 0xffff'ffff)
+            return fail(Errc::image_too_large,
+                        fmt::format("expected a payload below 4 GiB, found {} bytes", out.payload_length));
+        TRY(const auto protected_tlvs, protected_area(options_, hash_, key_hash_, tlvs));
+
+        Header header;
+        header.load_address = options_.rom_fixed.value_or(options_.load_address);
+        header.header_size = static_cast<std::uint16_t>(options_.header_size);
+        header.protected_tlv_size = static_cast<std::uint16_t>(protected_tlvs.size());
+        header.image_size = static_cast<std::uint32_t>(out.payload_length);
+        header.flags = flags | own_flags();
+        header.version = options_.version;
+
+        out.bytes.reserve(unpadded + padding + protected_tlvs.size() + 1024);
+        append(out.bytes, header_space);
+        append(out.bytes, content);
+        out.bytes.resize(out.bytes.size() + padding);
+        std::ranges::copy(encode_header(header, options_.byte_order), out.bytes.begin());
+        protected_tlvs.write(out.bytes);
+        out.digest = digest(hash_, out.bytes);
+        return out;
+    }
+
+    Result<Draft> finish(Region region, Signer* signer, bool encrypted) const {
+        Draft out;
+        out.payload_length = region.payload_length;
+        TlvArea tlvs(info_magic, options_.byte_order);
+        TRY_VOID(tlvs.add(tlv_of(hash_), region.digest));
+        if (options_.pure) TRY_VOID(tlvs.add(tlv::signature_pure, Bytes{1}));
+        if (signer != nullptr) {
+            TRY_VOID(options_.full_public_key ? tlvs.add(tlv::public_key, key_->encoded())
+                                              : tlvs.add(tlv::key_hash, key_hash_));
+            TRY(out.signature, make_signature(region, *signer));
+            TRY_VOID(tlvs.add(signature_tlv(key_->type()), out.signature));
+        }
+        if (encrypted) {
+            TRY(out.image_key, new_image_key(*options_.encryption));
+            TRY(const auto wrapped, wrap_key(*options_.encryption, out.image_key.reveal()));
+            out.key_bytes = wrapped.value.size();
+            TRY_VOID(tlvs.add(wrapped.type, wrapped.value));
+        }
+        TRY_VOID(tlvs.check_size("unprotected"));
+        out.digest = std::move(region.digest);
+        out.bytes = std::move(region.bytes);
+        tlvs.write(out.bytes);
+        return out;
+    }
+
+    Result<Bytes> make_signature(const Region& region, Signer& signer) const {
+        const SignRequest request{region.bytes, region.digest, hash_, options_.pure};
+        TRY(auto signature, signer.sign(request));
+        if (options_.pad_signature && signature_tlv(key_->type()) == tlv::ecdsa) {
+            const std::size_t fixed = key_->type() == KeyType::ecdsa_p384 ? 103 : 72;
+            if (signature.size() < fixed) signature.resize(fixed);
+        }
+        if (options_.rules == Rules::bootloader && !verify_signature(*key_, request, signature))
+            return fail(Error(Errc::signature_invalid,
+                              fmt::format("expected a valid signature by the {} key {}, found one that does not match "
+                                          "the image",
+                                          key_type_name(key_->type()), short_hex(key_hash_)))
+                            .in("checking the new image"));
+        return signature;
+    }
+
+  private:
+    std::uint32_t own_flags() const {
+        std::uint32_t out = 0;
+        if (options_.load_address != 0) out |= flag::ram_load;
+        if (options_.rom_fixed) out |= flag::rom_fixed;
+        if (options_.non_bootable) out |= flag::non_bootable;
+        if (options_.encryption)
+            out |= options_.encryption->bits == 256 ? flag::encrypted_aes256 : flag::encrypted_aes128;
+        return out;
+    }
+
+    const SignOptions& options_;
+    const PublicKey* key_;
+    HashType hash_ = HashType::sha256;
+    Bytes key_hash_;
+};
+
+/// Header space and what follows it, and where compression pays the compressed form of that.
+struct Payload {
+    Bytes header_space;
+    BytesView plain;
+    Bytes packed;
+    bool compressed = false;
+    std::uint32_t flags = 0;
+    CompressionTlvs tlvs;
+
+    BytesView stored() const { return compressed ? BytesView(packed) : plain; }
+};
+
+Result<Payload> prepare(BytesView payload, const SignOptions& options) {
+    Payload out;
+    if (!options.pad_header) TRY_VOID(check_header_space(payload, options));
+    const bool erased = options.pad_header || options.overwrite_header_space;
+    out.header_space = Bytes(options.header_size, erased ? options.erased_value : std::uint8_t{0});
+    out.plain = options.pad_header ? payload : payload.subspan(options.header_size);
+    return out;
+}
+
+/// Compresses, and signs what will be decompressed. What the TLVs about it cost must be less than what is gained, by
+/// imgtool's reckoning.
+Result<> pack(Payload& payload, const SignOptions& options, const Assembly& assembly, Signer* signer) {
+    TRY(const auto region, assembly.region(payload.header_space, payload.plain, 0, {}, false));
+    Bytes signature;
+    if (signer != nullptr) {
+        TRY(signature, assembly.make_signature(region, *signer));
+    }
+    TRY(payload.packed, compress(payload.plain, *options.compression));
+    const auto stream = payload.packed.size() - compression_header_bytes;
+    if (stream + 4 + region.digest.size() + signature.size() >= payload.plain.size()) return {};
+
+    payload.compressed = true;
+    payload.flags = flag::lzma2 | (options.compression->arm_thumb ? flag::arm_thumb : 0);
+    Bytes size;
+    append_u32(size, static_cast<std::uint32_t>(payload.plain.size()), options.byte_order);
+    payload.tlvs.emplace_back(tlv::decompressed_size, std::move(size));
+    payload.tlvs.emplace_back(tlv::decompressed_hash, region.digest);
+    if (!signature.empty()) payload.tlvs.emplace_back(tlv::decompressed_signature, std::move(signature));
+    if (options.encryption) {
+        Bytes before;
+        append_u32(before, static_cast<std::uint32_t>(payload.packed.size()), options.byte_order);
+        payload.tlvs.emplace_back(tlv::compressed_decrypted_size, std::move(before));
+    }
+    return {};
+}
+
+/// Nothing leaves here that the bootloader would refuse. Images which this program's bootloader cannot read, or never
+/// starts, have had their signature checked all the same.
+Result<> check_result(BytesView image, const SignOptions& options, const PublicKey* key) {
+    if (options.rules == Rules::imgtool || options.byte_order == ByteOrder::big || options.non_bootable) return {};
+    const auto keys = key == nullptr ? std::span<const PublicKey>{} : std::span(key, 1);
     return in_context(
         [&]() -> Result<> {
-            TRY_VOID(verify(image, *parsed, keys, {.hardware_keys = options.full_public_key}));
+            TRY(const auto parsed, parse(image));
+            TRY_VOID(verify(image, parsed, keys,
+                            {.hardware_keys = options.full_public_key, .in_clear = true, .decompression = true}));
             return {};
         }(),
         "checking the new image");
@@ -224,48 +305,60 @@ Result<> check_result(BytesView image, const SignOptions& options, Signer* signe
 
 }  // namespace
 
+Result<Built> build(BytesView payload, const SignOptions& options, Signer* signer) {
+    const auto* key = signer == nullptr ? nullptr : &signer->public_key();
+    TRY_VOID(check_options(options, key));
+    TRY(auto prepared, prepare(payload, options));
+    const Assembly assembly(options, key);
+    if (options.compression) TRY_VOID(pack(prepared, options, assembly, signer));
+    const bool encrypted = options.encryption.has_value();
+    TRY(auto region,
+        assembly.region(prepared.header_space, prepared.stored(), prepared.flags, prepared.tlvs, encrypted));
+    TRY(auto draft, assembly.finish(std::move(region), signer, encrypted));
+
+    Built out;
+    out.compressed = prepared.compressed;
+    out.payload_bytes = prepared.plain.size();
+    out.stored_bytes = draft.payload_length;
+    if (options.slot_size != 0) out.trailer_size = trailer_size(options, draft.key_bytes);
+    TRY_VOID(check_slot(draft.bytes.size(), options, out.trailer_size));
+    TRY_VOID(check_result(draft.bytes, options, key));
+    if (encrypted && !options.encryption->clear)
+        TRY_VOID(aes_ctr(
+            draft.image_key.reveal(),
+            std::span(draft.bytes).subspan(options.header_size, static_cast<std::size_t>(draft.payload_length))));
+    out.image = std::move(draft.bytes);
+    out.digest = std::move(draft.digest);
+    out.signature = std::move(draft.signature);
+    return out;
+}
+
 Result<Bytes> sign(BytesView payload, const SignOptions& options, Signer* signer) {
-    TRY_VOID(check_options(options, signer));
-    if (!options.pad_header) TRY_VOID(check_header_space(payload, options));
-    const std::uint64_t image_size = payload.size() - (options.pad_header ? 0U : options.header_size);
-    if (image_size > 0xffff'ffff)
-        return fail(Errc::image_too_large, fmt::format("expected a payload below 4 GiB, found {} bytes", image_size));
+    TRY(const auto built, build(payload, options, signer));
+    return to_binary(built, options);
+}
 
-    auto hash = options.hash.value_or(signer == nullptr ? HashType::sha256 : default_hash(signer->public_key().type()));
-    if (options.pure) hash = HashType::sha512;
-    const auto key_hash = signer == nullptr ? Bytes(hash_size(HashType::sha256)) : signer->public_key().hash(hash);
-    TRY(const auto protected_tlvs, protected_area(options, hash, key_hash));
+Result<SigningVector> vector_to_sign(BytesView payload, const SignOptions& options, const PublicKey* key) {
+    TRY_VOID(check_options(options, key));
+    TRY(auto prepared, prepare(payload, options));
+    const Assembly assembly(options, key);
+    if (options.compression) TRY_VOID(pack(prepared, options, assembly, nullptr));
+    TRY(auto region, assembly.region(prepared.header_space, prepared.stored(), prepared.flags, prepared.tlvs,
+                                     options.encryption.has_value()));
+    return SigningVector{std::move(region.bytes), std::move(region.digest)};
+}
 
-    Header header;
-    header.header_size = static_cast<std::uint16_t>(options.header_size);
-    header.protected_tlv_size = static_cast<std::uint16_t>(protected_tlvs.size());
-    header.image_size = static_cast<std::uint32_t>(image_size);
-    header.version = options.version;
-
+Result<Bytes> encode_manifest(std::span<const Bytes> hashes, ByteOrder order) {
+    constexpr std::uint32_t format = 1;
     Bytes out;
-    out.reserve(payload.size() + options.header_size + protected_tlvs.size() + 1024);
-    if (options.pad_header) out.resize(options.header_size, options.erased_value);
-    append(out, payload);
-    std::ranges::copy(encode_header(header), out.begin());
-    protected_tlvs.write(out);
-
-    const auto hashed = digest(hash, out);
-    TlvArea tlvs(info_magic);
-    TRY_VOID(tlvs.add(tlv_of(hash), hashed));
-    if (options.pure) TRY_VOID(tlvs.add(tlv::signature_pure, Bytes{1}));
-    if (signer != nullptr) {
-        const auto& key = signer->public_key();
-        TRY_VOID(options.full_public_key ? tlvs.add(tlv::public_key, key.encoded())
-                                         : tlvs.add(tlv::key_hash, key_hash));
-        TRY(const auto signature, signer->sign({out, hashed, hash, options.pure}));
-        TRY_VOID(tlvs.add(signature_tlv(key.type()), signature));
+    append_u32(out, format, order);
+    append_u32(out, static_cast<std::uint32_t>(hashes.size()), order);
+    for (const auto& each : hashes) {
+        if (each.size() != hashes.front().size())
+            return usage(fmt::format("expected image hashes of {} bytes in the manifest, found one of {}",
+                                     hashes.front().size(), each.size()));
+        append(out, each);
     }
-    TRY_VOID(tlvs.check_size("unprotected"));
-    tlvs.write(out);
-
-    TRY_VOID(check_slot(out.size(), options));
-    TRY_VOID(check_result(out, options, signer));
-    if (options.pad || options.confirm) pad_to_slot(out, options);
     return out;
 }
 

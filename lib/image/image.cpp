@@ -181,20 +181,32 @@ BytesView value(BytesView file, const Tlv& tlv) noexcept {
     return slice(file, tlv.offset, tlv.length).value_or(BytesView{});
 }
 
-Bytes encode_header(const Header& header) {
+Bytes encode_header(const Header& header, ByteOrder order) {
     Bytes out;
-    append_le32(out, image_magic);
-    append_le32(out, header.load_address);
-    append_le16(out, header.header_size);
-    append_le16(out, header.protected_tlv_size);
-    append_le32(out, header.image_size);
-    append_le32(out, header.flags);
+    append_u32(out, image_magic, order);
+    append_u32(out, header.load_address, order);
+    append_u16(out, header.header_size, order);
+    append_u16(out, header.protected_tlv_size, order);
+    append_u32(out, header.image_size, order);
+    append_u32(out, header.flags, order);
     out.push_back(header.version.major);
     out.push_back(header.version.minor);
-    append_le16(out, header.version.revision);
-    append_le32(out, header.version.build);
-    append_le32(out, 0);
+    append_u16(out, header.version.revision, order);
+    append_u32(out, header.version.build, order);
+    append_u32(out, 0, order);
     return out;
+}
+
+void append_u16(Bytes& out, std::uint16_t number, ByteOrder order) {
+    if (order == ByteOrder::little) return append_le16(out, number);
+    out.push_back(static_cast<std::uint8_t>(number >> 8));
+    out.push_back(static_cast<std::uint8_t>(number & 0xff));
+}
+
+void append_u32(Bytes& out, std::uint32_t number, ByteOrder order) {
+    if (order == ByteOrder::little) return append_le32(out, number);
+    append_u16(out, static_cast<std::uint16_t>(number >> 16), order);
+    append_u16(out, static_cast<std::uint16_t>(number & 0xffff), order);
 }
 
 std::string tlv_name(std::uint16_t type) {

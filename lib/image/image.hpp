@@ -113,8 +113,13 @@ BytesView value(BytesView file, const Tlv& tlv) noexcept;
 /// verify().
 Result<Parsed> parse(BytesView file);
 
-/// Header in its 32 bytes; the inverse of parse for the header alone.
-Bytes encode_header(const Header& header);
+enum class ByteOrder : std::uint8_t { little, big };
+
+/// Header in its 32 bytes; in little-endian order the inverse of parse for the header alone.
+Bytes encode_header(const Header& header, ByteOrder order = ByteOrder::little);
+/// Appends a number in the byte order of a target.
+void append_u16(Bytes& out, std::uint16_t number, ByteOrder order);
+void append_u32(Bytes& out, std::uint32_t number, ByteOrder order);
 
 /// "KEYHASH", "ECDSA", "vendor 0x00a0"; "unknown 0x0099" for a type nobody defined.
 std::string tlv_name(std::uint16_t type);

@@ -111,6 +111,12 @@ Result<Bytes> KeySigner::sign(const SignRequest& request) {
     return fail(Errc::key_unusable, "expected a key that can sign, found an X25519 key, which only encrypts");
 }
 
+Result<Bytes> FixedSigner::sign(const SignRequest&) {
+    if (signatures_.empty()) return fail(Errc::usage, "expected a fixed signature, found none");
+    const auto index = std::min(next_++, signatures_.size() - 1);
+    return signatures_[index];
+}
+
 bool verify_signature(const PublicKey& key, const SignRequest& request, BytesView signature) {
     bool valid = false;
     switch (key.type()) {

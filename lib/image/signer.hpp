@@ -1,6 +1,8 @@
 // Who signs: a key in memory here; keys in hardware and external commands behind the same class.
 #pragma once
 
+#include <vector>
+
 #include "image/key.hpp"
 
 namespace fota::image {
@@ -35,6 +37,22 @@ class KeySigner final : public Signer {
   private:
     PrivateKey key_;
     bool deterministic_;
+};
+
+/// Signatures made elsewhere, handed out in turn; the last one again when there are no more. A compressed image takes
+/// two: of the payload as it is, then of the compressed image.
+class FixedSigner final : public Signer {
+  public:
+    FixedSigner(PublicKey key, std::vector<Bytes> signatures)
+        : key_(std::move(key)), signatures_(std::move(signatures)) {}
+
+    const PublicKey& public_key() const override { return key_; }
+    Result<Bytes> sign(const SignRequest& request) override;
+
+  private:
+    PublicKey key_;
+    std::vector<Bytes> signatures_;
+    std::size_t next_ = 0;
 };
 
 /// Whether `signature` is one of `key` for this request, with MCUboot's tolerance for padding after an ECDSA signature.

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "image/decompressed.hpp"
 #include "image/signer.hpp"
 
 namespace fota::image {
@@ -49,18 +50,18 @@ Failure rejected(std::string message) {
 }
 
 /// boot_check_header_valid() and the flags boot_validate_slot() looks at.
-Result<> check_flags(const Header& header) {
+Result<> check_flags(const Header& header, const VerifyOptions& options) {
     constexpr auto both = flag::encrypted_aes128 | flag::encrypted_aes256;
     if ((header.flags & flag::non_bootable) != 0)
         return rejected("expected a bootable image, found the flag NON_BOOTABLE");
     if ((header.flags & both) == both)
         return rejected("expected one encryption flag at most, found AES-128 and AES-256");
-    if (header.encrypted())
+    if (header.encrypted() && !options.in_clear)
         return rejected(
             "expected a payload in clear, found an encrypted one: its hash can only be checked after decryption");
     if ((header.flags & flag::lzma1) != 0 && (header.flags & flag::lzma2) != 0)
         return rejected("expected one compression flag at most, found LZMA1 and LZMA2");
-    if (header.compressed())
+    if (header.compressed() && !options.decompression)
         return rejected("expected an uncompressed payload, found LZMA: a bootloader without decompression refuses it");
     return {};
 }
@@ -85,6 +86,7 @@ class Walk {
             return rejected(
                 fmt::format("expected a {} TLV with the image's hash, found none", hash_name(bootloader_.hash)));
         if (bootloader_.signature != 0) TRY_VOID(conclude());
+        if (parsed_.header.compressed()) TRY_VOID(check_decompressed());
         Verdict out;
         out.hash_type = bootloader_.hash;
         out.hash = hash_;
@@ -211,6 +213,35 @@ class Walk {
                                                     bootloader_.key_name, expected, short_hex(stranger_)));
     }
 
+    /// bootutil_img_validate(), its last part: what comes out of the decompressor has a hash and a signature of its
+    /// own.
+    Result<> check_decompressed() const {
+        TRY(const auto region, decompressed_region(file_, parsed_));
+        const auto hash = digest(bootloader_.hash, region);
+        const auto* expected = find_protected(tlv::decompressed_hash);
+        if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash))
+            return rejected(
+                fmt::format("expected the {} of the decompressed image to be {}, as the image says, found {}",
+                            hash_name(bootloader_.hash),
+                            expected == nullptr ? "told" : short_hex(value(file_, *expected)), short_hex(hash)));
+        if (bootloader_.signature == 0) return {};
+        const auto* signature = find_protected(tlv::decompressed_signature);
+        if (signature == nullptr) return rejected("expected a DECOMP_SIGNATURE for the decompressed image, found none");
+        if (bootloader_.any_key) return {};
+        const SignRequest request{region, hash, bootloader_.hash, bootloader_.pure};
+        if (verify_signature(keys_[deciding_key_], request, value(file_, *signature))) return {};
+        return fail(Errc::signature_invalid,
+                    fmt::format("expected a valid signature of the decompressed image by the {} key {}, found one that "
+                                "does not match",
+                                bootloader_.key_name, short_hex(keys_[deciding_key_].hash(bootloader_.hash))));
+    }
+
+    const Tlv* find_protected(std::uint16_t type) const {
+        const auto found =
+            std::ranges::find_if(parsed_.tlvs, [&](const Tlv& each) { return each.type == type && each.is_protected; });
+        return found == parsed_.tlvs.end() ? nullptr : &*found;
+    }
+
     static constexpr std::size_t no_key = static_cast<std::size_t>(-1);
     static constexpr std::size_t any = static_cast<std::size_t>(-2);
 
@@ -299,7 +330,7 @@ Result<Verdict> verify(BytesView file, const Parsed& parsed, std::span<const Pub
                        const VerifyOptions& options) {
     if (parsed.hash_region_length > file.size() || parsed.end > file.size())
         return fail(Errc::internal, "expected the file that was parsed, found a shorter one");
-    TRY_VOID(check_flags(parsed.header));
+    TRY_VOID(check_flags(parsed.header, options));
     const auto bootloaders = keys.empty() ? bootloaders_unknown(parsed) : bootloaders_with(parsed, keys);
     if (bootloaders.empty())
         return fail(Errc::key_unusable,

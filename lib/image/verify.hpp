@@ -23,14 +23,18 @@ struct VerifyOptions {
     /// Judge as a bootloader built with MCUBOOT_HW_KEY, which reads the whole public key from the image (PUBKEY TLV)
     /// and compares its hash with one in hardware. A default bootloader ignores PUBKEY and wants KEYHASH.
     bool hardware_keys = false;
+    /// The payload of an encrypted image has been decrypted: see decrypt(). Without this an encrypted image is refused.
+    bool in_clear = false;
+    /// Judge as a bootloader that decompresses (Nordic's, overwrite-only). Others refuse a compressed image.
+    bool decompression = false;
 };
 
 /// The same verdict as bootutil_img_validate on a bootloader that was built with `keys`, as an update in the secondary
 /// slot. Keys of several types stand for several bootloaders: one that accepts is enough. Without keys everything but
 /// the signature is checked, and an unsigned image passes; a signature which no bootloader would look at does not.
-/// Errors: image_rejected (hash, order, TLV not allowed, not bootable, encrypted or compressed, which cannot be checked
-/// from the file alone), signature_invalid (missing or wrong), key_mismatch (signed by another key). The size limit
-/// depends on the slot: see limit.hpp.
+/// Errors: image_rejected (hash, order, TLV not allowed, not bootable, encrypted and not decrypted,
+/// compressed for a bootloader without decompression), signature_invalid (missing or wrong), key_mismatch (signed by
+/// another key). The size limit depends on the slot: see limit.hpp.
 Result<Verdict> verify(BytesView file, const Parsed& parsed, std::span<const PublicKey> keys,
                        const VerifyOptions& options = {});
 

@@ -78,7 +78,8 @@ BRINGS = {"openssl": {"libcrypto"}}
 TARGETS = {
     "fmt::fmt": "fmt", "OpenSSL::Crypto": "libcrypto", "OpenSSL::SSL": "openssl", "yaml-cpp": "yaml-cpp",
     "nlohmann_json::nlohmann_json": "nlohmann", "spdlog::spdlog": "spdlog", "PkgConfig::libcoap": "libcoap",
-    "SQLiteCpp": "sqlitecpp", "sqlite3": "sqlite", "fotactl_asio": "asio",
+    "LibLZMA::LibLZMA": "lzma", "LibArchive::LibArchive": "libarchive", "SQLiteCpp": "sqlitecpp", "sqlite3": "sqlite",
+    "fotactl_asio": "asio",
 }
 
 

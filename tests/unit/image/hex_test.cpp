@@ -1,0 +1,104 @@
+#include "image/hex.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/image/vectors.hpp"
+
+namespace fota::image {
+namespace {
+
+std::string refusal(std::string_view text) {
+    const auto result = parse_hex(as_bytes(text));
+    if (result) return "accepted";
+    EXPECT_EQ(result.error().code(), Errc::image_malformed);
+    return result.error().message();
+}
+
+constexpr std::string_view end = ":00000001FF\n";
+
+TEST(Hex, ReferenceFilesComeBackByteForByte) {
+    for (const auto* name : {"payload/h4k.hex", "img/hex2hex.hex"}) {
+        SCOPED_TRACE(name);
+        const auto text = load(name);
+        EXPECT_TRUE(looks_like_hex(text));
+        const auto file = parse_hex(text).value();
+        EXPECT_EQ(write_hex(file), as_text(text));
+    }
+    const auto file = parse_hex(load("img/hex2hex.hex")).value();
+    ASSERT_EQ(file.segments.size(), 1u);
+    EXPECT_EQ(file.first_address(), 65536u);
+    EXPECT_EQ(file.end_address(), 70294u);
+    EXPECT_EQ(to_hex(digest(HashType::sha256, file.flat().value())), vector("hex2hex").at("bin_sha256"));
+}
+
+TEST(Hex, EveryKindOfRecord) {
+    // Segment base 0x1000 (02), linear base 0x0001 (04), both starts come in other files, order does not matter.
+    const auto file = parse_hex(as_bytes(std::string(":020000040001F9\r\n:01001000559A\r\n"
+                                                     "\r\n:020000021000EC\n:02000000aabb99\n:0400000500010000F6\n") +
+                                         std::string(end)))
+                          .value();
+    ASSERT_EQ(file.segments.size(), 2u);
+    EXPECT_EQ(file.segments[0].address, 0x10000u);
+    EXPECT_EQ(to_hex(file.segments[0].bytes), "aabb");
+    EXPECT_EQ(file.segments[1].address, 0x10010u);
+    EXPECT_EQ(file.start, (HexStart{5, {0, 1, 0, 0}}));
+    EXPECT_EQ(to_hex(file.flat(0xee).value()), "aabb" + std::string(28, 'e') + "55");
+    EXPECT_EQ(parse_hex(as_bytes(write_hex(file)))->start, file.start);
+}
+
+TEST(Hex, PiecesThatTouchAreOne) {
+    const auto file = parse_hex(as_bytes(":0100010002FC\n:0100000001FE\n:0100020003FA\n:00000001FF")).value();
+    ASSERT_EQ(file.segments.size(), 1u);
+    EXPECT_EQ(to_hex(file.segments[0].bytes), "010203");
+}
+
+TEST(Hex, RecordsEndAt64KiBAndAtGaps) {
+    HexFile file;
+    file.segments = {{0xfff8, Bytes(10, 1)}, {0x20000, Bytes(1, 2)}};
+    EXPECT_EQ(write_hex(file),
+              ":020000040000FA\n:08FFF8000101010101010101F9\n:020000040001F9\n:020000000101FC\n"
+              ":020000040002F8\n:0100000002FD\n:00000001FF\n");
+    HexFile low;
+    low.segments = {{0xffff, Bytes(1)}};
+    EXPECT_EQ(write_hex(low), ":01FFFF000001\n:00000001FF\n") << "no extended address where 16 bits do";
+    HexFile last;
+    last.segments = {{0xffffffff, Bytes(1)}};
+    EXPECT_EQ(parse_hex(as_bytes(write_hex(last)))->end_address(), 1ULL << 32);
+}
+
+TEST(Hex, RefusesHostileFilesWithTheLine) {
+    const auto closed = [](std::string_view text) { return refusal(std::string(text) + "\n" + std::string(end)); };
+    EXPECT_EQ(refusal(""),
+              "line 0 of the Intel HEX file: expected an end record (:00000001FF), found the end of the file");
+    EXPECT_EQ(refusal(":0100000001FE\n"),
+              "line 1 of the Intel HEX file: expected an end record (:00000001FF), found the end of the file");
+    EXPECT_NE(refusal(end).find("expected data, found none"), std::string::npos);
+    EXPECT_NE(
+        closed("hello").find("line 1 of the Intel HEX file: expected a record that begins with \":\", found \"hello\""),
+        std::string::npos);
+    EXPECT_NE(closed(":0100000001F").find("even number of 10 to 520 digits"), std::string::npos);
+    EXPECT_NE(closed(":").find("even number"), std::string::npos);
+    EXPECT_NE(closed(":" + std::string(600, '0')).find("even number"), std::string::npos);
+    EXPECT_NE(closed(":01000000zzFE").find("expected hexadecimal digits, found \"zz\""), std::string::npos);
+    EXPECT_NE(closed(":0200000001FD").find("expected 2 bytes of data, as the record says, found 1"), std::string::npos);
+    EXPECT_NE(closed(":0100000001FF").find("expected the checksum FE, found FF"), std::string::npos);
+    EXPECT_NE(closed(":000000 6FA").find("hexadecimal digits"), std::string::npos);
+    EXPECT_NE(closed(":00000006FA").find("type 00 to 05, found 06"), std::string::npos);
+    EXPECT_NE(closed(":0100000400FB").find("expected 2 bytes in a record of type 04, found 1"), std::string::npos);
+    EXPECT_NE(closed(":0100000001FE\n:0100000002FD")
+                  .find("line 2 of the Intel HEX file: expected data for addresses that "
+                        "have none yet, found a second value for 0x0"),
+              std::string::npos);
+    EXPECT_NE(closed(":02000004FFFFFC\n:02FFFF000000000").find("even number"), std::string::npos);
+    EXPECT_NE(closed(":02000004FFFFFC\n:02FFFF00000000").find("below 0x100000000"), std::string::npos);
+    EXPECT_NE(closed(":0400000500000000F7\n:0400000500000000F7").find("a second one"), std::string::npos);
+    EXPECT_NE(
+        refusal(std::string(":0100000001FE\n") + std::string(end) + ":0100010002FC\n").find("nothing after the end"),
+        std::string::npos);
+    // Two bytes four gigabytes apart are no reason to take the memory.
+    const auto wide = parse_hex(as_bytes(":0100000001FE\n:02000004FFFFFC\n:0100000001FE\n:00000001FF\n")).value();
+    EXPECT_EQ(wide.flat().error().code(), Errc::image_too_large);
+}
+
+}  // namespace
+}  // namespace fota::image
