@@ -78,7 +78,6 @@ struct DeviceFacts {
     std::optional<std::uint64_t> stored_bytes;
     std::optional<std::uint64_t> primary_size;
     std::optional<std::uint64_t> secondary_size;
-    std::optional<std::uint64_t> erase_size;
     std::optional<std::string> boot_mode;
     std::optional<Bytes> jedec_id;
     std::optional<std::uint64_t> flash_size;
