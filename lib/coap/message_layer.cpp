@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 
 namespace fota::coap {
@@ -124,7 +125,7 @@ void MessageLayer::tick(Instant now) {
             continue;
         }
         ++exchange.resends;
-        exchange.timeout *= 2;
+        exchange.timeout = std::max(exchange.timeout, std::min(2 * exchange.timeout, exchange.retry.longest_timeout));
         schedule(id, now + exchange.timeout);
         const Bytes copy = exchange.datagram;
         sink_.transmit(exchange.session, copy);

@@ -22,12 +22,13 @@ namespace fota::coap {
 using SessionId = StrongInt<struct SessionIdTag, std::uint64_t>;
 using ExchangeId = StrongInt<struct ExchangeIdTag, std::uint64_t>;
 
-/// How one confirmable message is repeated: after ack_timeout, then twice that, and so on; given up after the timeout
-/// that follows the last resend. No random factor: the elapsed time tells the number of resends.
+/// How one confirmable message is repeated: after ack_timeout, then twice that, and so on up to longest_timeout; given
+/// up after the timeout that follows the last resend. No random factor: the elapsed time tells the number of resends.
 struct Retry {
     Milliseconds ack_timeout{2000};         ///< >= 1 s on a real link
     int max_retransmit = 4;                 ///< >= 0
     Milliseconds response_timeout{93'000};  ///< how long to wait for a separate response after an empty ACK
+    Milliseconds longest_timeout{60'000};   ///< where the doubling ends; an ack_timeout beyond it stays as it is
 };
 
 struct Reply {

@@ -98,7 +98,7 @@ awaitable<void> Device::await_contact(Milliseconds most) {
 }
 
 coap::Retry Device::retry() const {
-    return {rtt_.timeout(), rtt_.profile().max_retransmit, Milliseconds(93'000)};
+    return {rtt_.timeout(), rtt_.profile().max_retransmit, Milliseconds(93'000), rtt_.profile().longest_timeout};
 }
 
 std::string Device::full_path(const lwm2m::Path& path) const {

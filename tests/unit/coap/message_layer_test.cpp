@@ -65,6 +65,21 @@ TEST_F(MessageLayerTest, RepeatsTheSameBytesAtDoublingIntervalsThenGivesUp) {
     EXPECT_FALSE(layer.next_deadline());
 }
 
+TEST_F(MessageLayerTest, TheDoublingEndsAtTheLongestTimeout) {
+    Retry retry{2000ms, 3};
+    retry.longest_timeout = 5000ms;
+    layer.start(now, session, make_request(Code::get, "/3/0/3"), retry);
+    for (const auto interval : {2000ms, 4000ms, 5000ms}) {
+        const auto before = peer.sent.size();
+        advance(interval - 1ms);
+        EXPECT_EQ(peer.sent.size(), before) << interval.count();
+        advance(1ms);
+        EXPECT_EQ(peer.sent.size(), before + 1) << interval.count();
+    }
+    advance(5000ms);
+    EXPECT_EQ(peer.completions.size(), 1u);
+}
+
 TEST_F(MessageLayerTest, TellsElapsedTimeAndResends) {
     layer.start(now, session, make_request(Code::get, "/3/0/3"), {2000ms, 4});
     advance(2000ms);

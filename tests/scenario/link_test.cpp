@@ -1,0 +1,165 @@
+// What a transfer makes of its link: the loss matrix, how near it comes to one round trip per block, what it costs on
+// the bill, and whether the dry run predicts both.
+#include <fmt/format.h>
+
+#include "server/estimate.hpp"
+#include "tests/scenario/world.hpp"
+
+using namespace fota;
+using namespace fota::test;
+using namespace std::chrono_literals;
+using update::Outcome;
+
+namespace {
+
+/// IPv4 and UDP headers, and what DTLS 1.2 with CCM_8 adds to a record; the virtual network carries neither.
+constexpr std::uint64_t around_a_datagram = 20 + 8 + 13 + 8 + 8;
+
+struct Weather {
+    double loss;
+    Milliseconds delay;
+    double reorder;
+    double duplicate;
+    Milliseconds blackout;
+
+    std::string text() const {
+        return fmt::format("loss {:.0f} % each way, delay {} ms, reorder {:.0f} %, duplicate {:.0f} %, blackouts {} s",
+                           loss * 100, delay.count(), reorder * 100, duplicate * 100, blackout.count() / 1000);
+    }
+};
+
+struct Tally {
+    int runs = 0;
+    int updated = 0;
+    int wrong_image = 0;
+};
+
+/// One push of 400 KiB through the weather. Blackouts come at random, three of them within the first ten minutes.
+void push_once(const Weather& weather, std::uint64_t seed, Tally& tally) {
+    WorldOptions options;
+    options.seed = seed;
+    options.image_bytes = 400 * 1024;
+    options.link = {.loss = weather.loss,
+                    .duplicate = weather.duplicate,
+                    .reorder = weather.reorder,
+                    .delay = weather.delay,
+                    .jitter = weather.delay / 4};
+    World world(options);
+    if (weather.blackout > 0ms)
+        for (int i = 0; i < 3; ++i) {
+            const auto begin = world.clock.now() + Milliseconds(world.network.random() % 600'000);
+            world.network.blackouts.emplace_back(begin, begin + weather.blackout);
+        }
+    const auto report = world.push();
+    const auto running = world.board->running()->hash;
+    const auto hash_of = [](const Bytes& image) { return to_bytes(image::parse(image)->hash(image)); };
+    ++tally.runs;
+    tally.updated += report.outcome == Outcome::updated;
+    const bool as_reported = report.outcome == Outcome::updated
+                                 ? running == hash_of(world.new_image)
+                                 : running == hash_of(world.new_image) || running == hash_of(world.old_image);
+    tally.wrong_image += !as_reported;
+    if (report.outcome != Outcome::updated)
+        fmt::print("seed {} ({}): {} {}\n", seed, weather.text(), update::outcome_name(report.outcome),
+                   report.error ? report.error->text() : "");
+}
+
+std::vector<Weather> weathers(double loss) {
+    std::vector<Weather> all;
+    for (const auto delay : {50ms, 300ms, 1500ms})
+        for (const double reorder : {0.0, 0.1})
+            for (const double duplicate : {0.0, 0.1})
+                for (const auto blackout : {0ms, 5'000ms, 60'000ms})
+                    all.push_back({loss, delay, reorder, duplicate, blackout});
+    return all;
+}
+
+/// `stride`: every how many weathers; `seeds`: pushes for each.
+void loss_matrix(std::size_t stride, std::uint64_t seeds) {
+    for (const double loss : {0.0, 0.05, 0.10, 0.20, 0.30}) {
+        Tally tally;
+        const auto all = weathers(loss);
+        for (std::size_t i = 0; i < all.size(); i += stride)
+            for (std::uint64_t seed = 1; seed <= seeds; ++seed) push_once(all[i], 1'000 * i + seed, tally);
+        fmt::print("loss {:2.0f} % each way: {} of {} updated (seeds 1000 * weather + 1..{})\n", loss * 100,
+                   tally.updated, tally.runs, seeds);
+        EXPECT_EQ(tally.wrong_image, 0);
+        if (loss <= 0.20)
+            EXPECT_EQ(tally.updated, tally.runs);
+        else
+            EXPECT_GE(tally.updated * 100, tally.runs * 99);
+    }
+}
+
+struct Measured {
+    double round_trips_per_block = 0;
+    double billed_per_byte = 0;
+    double predicted_time = 0;  ///< prediction over what was measured
+    double predicted_bill = 0;
+};
+
+/// The transfer alone, from the first block to the answer to the last, at a round trip of 200 ms.
+Measured transfer(double loss, std::uint32_t block_size, std::uint64_t seed) {
+    WorldOptions options;
+    options.seed = seed;
+    options.image_bytes = 400 * 1024;
+    options.link = {.loss = loss, .delay = 100ms};
+    World world(options);
+    world.policy.block_size = block_size;
+    world.start_push();
+    EXPECT_TRUE(world.run_until([&] { return world.step == update::Step::deliver; }));
+    const auto begin = world.clock.now();
+    const auto bytes_before = world.network.sent_bytes;
+    const auto datagrams_before = world.network.sent;
+    EXPECT_TRUE(world.run_until([&] { return world.step > update::Step::deliver || world.report; }));
+    const auto elapsed = to_ms(world.clock.now() - begin);
+    const auto billed =
+        world.network.sent_bytes - bytes_before + (world.network.sent - datagrams_before) * around_a_datagram;
+    EXPECT_EQ(world.finish()->outcome, Outcome::updated);
+    const auto estimate = server::estimate_push(world.new_image, block_size, true, 200ms);
+    Measured out;
+    const auto size = static_cast<double>(world.new_image.size());
+    out.round_trips_per_block = static_cast<double>(elapsed.count()) / 200.0 / estimate.blocks;
+    out.billed_per_byte = static_cast<double>(billed) / size;
+    out.predicted_time = static_cast<double>(estimate.duration.count()) / static_cast<double>(elapsed.count());
+    out.predicted_bill = static_cast<double>(estimate.billed_bytes) / static_cast<double>(billed);
+    return out;
+}
+
+}  // namespace
+
+TEST(Link, TheLossMatrixEndsUpdated) {
+    loss_matrix(7, 1);
+}
+
+TEST(LongLink, TheWholeLossMatrixEndsUpdated) {
+    loss_matrix(1, 10);
+}
+
+TEST(Link, WithoutLossEveryBlockTakesOneRoundTripAndTheBillIsAsPredicted) {
+    for (const auto& [block_size, bill] : {std::pair{1024u, 1.18}, std::pair{512u, 1.33}}) {
+        const auto measured = transfer(0, block_size, 1);
+        fmt::print(
+            "{} bytes a block: {:.3f} round trips a block, {:.3f} bytes billed per image byte; predicted {:.3f} "
+            "of the time, {:.3f} of the bill\n",
+            block_size, measured.round_trips_per_block, measured.billed_per_byte, measured.predicted_time,
+            measured.predicted_bill);
+        EXPECT_LE(measured.round_trips_per_block, 1.02);
+        EXPECT_LE(measured.billed_per_byte, bill);
+        EXPECT_NEAR(measured.predicted_time, 1.0, 0.1);
+        EXPECT_NEAR(measured.predicted_bill, 1.0, 0.1);
+    }
+}
+
+TEST(Link, WithTwoPercentLossEachWayABlockTakesAQuarterLongerAtMost) {
+    double sum = 0, worst = 0;
+    constexpr int seeds = 10;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        const auto one = transfer(0.02, 1024, seed).round_trips_per_block;
+        sum += one;
+        worst = std::max(worst, one);
+    }
+    fmt::print("2 % each way, seeds 1..{}: {:.3f} round trips a block on average, {:.3f} at worst\n", seeds,
+               sum / seeds, worst);
+    EXPECT_LE(sum / seeds, 1.25);
+}
