@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "ports/store.hpp"
 
@@ -13,36 +13,39 @@ class MemoryStore final : public ports::Store {
     Result<> append(ports::Fact fact, ports::Durability durability) override {
         if (failing) return fail(Errc::store_failed, "expected to write a fact, found a full disk");
         fact.sequence = ++sequence_;
-        facts_.push_back({std::move(fact), durability});
+        facts_[fact.subject].push_back({std::move(fact), durability});
         return {};
     }
     Result<> replace(ports::Fact fact, ports::Durability durability) override {
         if (failing) return fail(Errc::store_failed, "expected to write a fact, found a full disk");
-        std::erase_if(facts_, [&](const Entry& each) {
-            return each.fact.kind == fact.kind && each.fact.subject == fact.subject &&
-                   each.fact.attempt == fact.attempt;
+        std::erase_if(facts_[fact.subject], [&](const Entry& each) {
+            return each.fact.kind == fact.kind && each.fact.attempt == fact.attempt;
         });
         return append(std::move(fact), durability);
     }
     Result<std::vector<ports::Fact>> facts(const std::string& subject) override {
         std::vector<ports::Fact> out;
-        for (const auto& each : facts_)
-            if (each.fact.subject == subject) out.push_back(each.fact);
+        for (const auto& each : facts_[subject]) out.push_back(each.fact);
         return out;
     }
     Result<std::vector<std::string>> subjects() override {
-        std::set<std::string> names;
-        for (const auto& each : facts_) names.insert(each.fact.subject);
-        return std::vector<std::string>(names.begin(), names.end());
+        std::vector<std::string> names;
+        for (const auto& [subject, entries] : facts_)
+            if (!entries.empty()) names.push_back(subject);
+        return names;
     }
 
     /// The machine lost power: what was not made durable is gone.
     void crash() {
-        std::erase_if(facts_, [](const Entry& each) { return each.durability == ports::Durability::relaxed; });
+        for (auto& [subject, entries] : facts_)
+            std::erase_if(entries, [](const Entry& each) { return each.durability == ports::Durability::relaxed; });
     }
     std::size_t count(const std::string& kind) const {
-        return static_cast<std::size_t>(
-            std::ranges::count_if(facts_, [&](const Entry& each) { return each.fact.kind == kind; }));
+        std::size_t found = 0;
+        for (const auto& [subject, entries] : facts_)
+            found += static_cast<std::size_t>(
+                std::ranges::count_if(entries, [&](const Entry& each) { return each.fact.kind == kind; }));
+        return found;
     }
     bool failing = false;
 
@@ -51,7 +54,7 @@ class MemoryStore final : public ports::Store {
         ports::Fact fact;
         ports::Durability durability;
     };
-    std::vector<Entry> facts_;
+    std::map<std::string, std::vector<Entry>> facts_;  ///< by subject, in the order they came
     std::uint64_t sequence_ = 0;
 };
 

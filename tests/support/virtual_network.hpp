@@ -124,12 +124,11 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
 
     void receive(const std::string& from, std::uint64_t nonce, BytesView datagram) {
         ++statistics_.datagrams;
-        for (const auto& [id, session] : sessions_)
-            if (session.peer.address == from && session.nonce == nonce) {
-                layer_.receive(network_.clock.now(), id, datagram);
-                arm();
-                return;
-            }
+        if (const auto it = by_nonce_.find({from, nonce}); it != by_nonce_.end()) {
+            layer_.receive(network_.clock.now(), it->second, datagram);
+            arm();
+            return;
+        }
         if (!keys_.empty()) return;  // records of a session we do not know
         const auto peer = add_session({{}, from, "", false}, nonce);
         layer_.receive(network_.clock.now(), peer.session, datagram);
@@ -160,23 +159,22 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
         }
         ++statistics_.handshakes;
         // A new session from the same address replaces the old one, as RFC 6347 section 4.2.8 allows once it is proven.
-        for (auto it = sessions_.begin(); it != sessions_.end(); ++it)
-            if (it->second.peer.address == from) {
-                remove(it->first, true);
-                break;
-            }
+        if (const auto it = by_nonce_.lower_bound({from, 0}); it != by_nonce_.end() && it->first.first == from)
+            remove(it->second, true);
         add_session({{}, from, credentials.identity, !credentials.identity.empty()}, nonce);
         return true;
     }
     ports::Peer add_session(ports::Peer peer, std::uint64_t nonce) {
         peer.session = ports::SessionId{next_session_++};
         sessions_[peer.session] = {peer, nonce};
+        by_nonce_[{peer.address, nonce}] = peer.session;
         return peer;
     }
     void remove(ports::SessionId id, bool tell) {
         const auto it = sessions_.find(id);
         if (it == sessions_.end()) return;
         const auto peer = it->second.peer;
+        by_nonce_.erase({peer.address, it->second.nonce});
         sessions_.erase(it);
         layer_.forget(id);
         arm();
@@ -226,6 +224,7 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
     GoneHandler on_gone_;
     ports::EndpointStatistics statistics_;
     std::map<ports::SessionId, Session> sessions_;
+    std::map<std::pair<std::string, std::uint64_t>, ports::SessionId> by_nonce_;
     std::map<coap::ExchangeId, std::shared_ptr<Pending>> pending_;
     std::map<coap::ExchangeId, Result<coap::Reply>> early_;
     std::uint64_t next_session_ = 1;
