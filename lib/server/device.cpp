@@ -26,8 +26,8 @@ ports::Answer answer_of(coap::Message message) {
 }  // namespace
 
 Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-               LinkProfile profile, std::uint64_t seed)
-    : coap_(endpoint), clock_(clock), name_(std::move(name)), signal_(io), rtt_(profile), random_(seed) {}
+               LinkProfile profile, std::mt19937_64& random)
+    : coap_(endpoint), clock_(clock), name_(std::move(name)), signal_(io), rtt_(profile), random_(random) {}
 
 void Device::awake() {
     ++awake_serial_;
