@@ -1,5 +1,4 @@
-// Values of single resources in the formats a device may choose: text, opaque, and TLV (OMA LwM2M TS 1.1,
-// section 7.4.3).
+// Values of single resources, in whichever format the device chose (formats.hpp).
 #pragma once
 
 #include <cstdint>
@@ -12,11 +11,12 @@
 
 namespace fota::lwm2m {
 
-/// The raw value of one resource out of a Read answer: text and opaque as they are; TLV unwrapped (the resource alone
-/// or inside its object instance). `format` absent counts as text. message_malformed on anything else.
+/// The value of one resource out of a Read answer: text and opaque bytes as they are, TLV unwrapped (the resource alone
+/// or inside its object instance), numbers of the typed formats in decimal. `format` absent counts as text.
+/// message_malformed on anything else, and on a resource with several instances.
 Result<Bytes> resource_value(const Path& path, std::optional<std::uint32_t> format, BytesView payload);
 
-/// An integer as text ("2") or, from TLV, as 1, 2, 4 or 8 bytes big-endian.
+/// An integer: text in decimal, TLV as 1, 2, 4 or 8 bytes big-endian, numbers of the typed formats.
 Result<std::int64_t> integer_value(const Path& path, std::optional<std::uint32_t> format, BytesView payload);
 
 /// TLV of one resource with the given value bytes (for the device side and tests).

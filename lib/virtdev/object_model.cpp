@@ -96,7 +96,7 @@ std::vector<std::uint16_t> ObjectModel::resources(std::uint16_t object) const {
 }
 
 ObjectModel::Access ObjectModel::access(const Path& path) const {
-    if (path.instance != 0 || !path.resource) return Access::absent;
+    if (path.instance != 0 || !path.resource || path.resource_instance) return Access::absent;
     const auto known = resources(path.object);
     if (std::find(known.begin(), known.end(), *path.resource) == known.end()) return Access::absent;
     if (path == lwm2m::resource(1, 0, 1) || path == lwm2m::firmware::package_uri ||

@@ -65,11 +65,21 @@ TEST(Value, IntegersInText) {
         EXPECT_FALSE(integer(to_bytes(as_bytes(text)), 0)) << text;
 }
 
+TEST(Value, TypedFormatsGiveTheSameValues) {
+    EXPECT_EQ(integer(to_bytes(as_bytes(R"([{"bn":"/5/0/3","v":2}])")), 110), 2);
+    EXPECT_EQ(integer({0x81, 0xa2, 0x21, 0x66, '/', '5', '/', '0', '/', '3', 0x02, 0x02}, 112), 2);
+    EXPECT_EQ(integer({0x02}, 60), 2);
+    EXPECT_EQ(resource_value(device::model, 60, Bytes{0x62, 'o', 'k'}), to_bytes(as_bytes("ok")));
+    EXPECT_EQ(resource_value(external_flash::size, 60, Bytes{0x19, 0x01, 0x00}), to_bytes(as_bytes("256")));
+}
+
 TEST(Value, OtherFormatsAreNamed) {
-    const auto value = resource_value(firmware::state, 112, Bytes{1});
+    const auto value = resource_value(firmware::state, 50, Bytes{1});
     ASSERT_FALSE(value);
-    EXPECT_EQ(value.error().message(),
-              "value of /5/0/3: expected Content-Format 0 (text), 42 (opaque) or 11542 (TLV), found 112");
+    EXPECT_EQ(
+        value.error().message(),
+        "value of /5/0/3: expected Content-Format 0 (text), 42 (opaque), 60 (CBOR), 110 or 112 (SenML), 11542 (TLV) "
+        "or 11543 (JSON), found 50");
 }
 
 TEST(Value, AnyBytesEndInAValueOrAnError) {
