@@ -113,7 +113,7 @@ void find_build_board(ProjectReader& reader, Project& project) {
                 }
                 if (revision.empty()) revision = cache_value(*cache, "BOARD_REVISION");
             }
-    auto target = parse_board_target(name);
+    auto target = project.boards->target(name);
     if (!target) return;
     if (!qualifiers.empty() && target->qualifiers.empty()) target->qualifiers = qualifiers;
     if (!revision.empty() && target->revision.empty()) target->revision = revision;

@@ -35,6 +35,10 @@ Verdict readiness(unsigned needs, const Project& p, const Inputs& inputs, bool s
         ((has(need::partitions) || has(need::slots) || has(need::external)) && !p.partitions_readable) ||
         (has(need::external) && !p.sysbuild_readable))
         return Verdict::unreadable;
+    // Several boards are named and none was chosen: their own files are not in what was read.
+    if (source && !p.board && !p.board_candidates.empty() &&
+        has(need::external | need::app_devicetree | need::mcuboot_devicetree))
+        return Verdict::board;
     if (has(need::external) && !p.external()) return Verdict::holds;
     if (has(need::board) && (!p.board || p.board->facts == nullptr)) return Verdict::board;
     if (has(need::spi)) {
@@ -192,7 +196,7 @@ Report check(const Project& project, const Inputs& inputs) {
 }
 
 Result<Report> check(const FileTree& files, const Inputs& inputs) {
-    TRY(const auto project, read_project(files, inputs.board));
+    TRY(const auto project, read_project(files, inputs.board, inputs.boards != nullptr ? *inputs.boards : Boards::built_in()));
     return check(project, inputs);
 }
 

@@ -1,6 +1,6 @@
 // A small reader of devicetree source: a generated zephyr.dts, or overlays on top of a base that may be incomplete.
 //
-// Not a compiler: nothing is included or preprocessed. Preprocessor lines are skipped (line markers are followed),
+// Not a compiler: nothing is preprocessed (a project's own includes are put in place before). Preprocessor lines are skipped (line markers are followed),
 // macros in values stay opaque, and a reference to an unknown label makes a node of its own (`&uart0`), since an
 // overlay alone does not tell where the label lives. Format: Devicetree Specification 0.4, chapter 6.
 #pragma once

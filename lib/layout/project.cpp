@@ -10,6 +10,30 @@
 
 namespace fota::layout {
 
+namespace {
+
+constexpr unsigned deepest_include = 8;
+constexpr unsigned most_includes = 64;
+
+/// The file that a line `#include "x"` of the file `from` names, within the tree; nullopt for any other line.
+std::optional<std::string> included_path(std::string_view line, const std::string& from) {
+    if (!line.starts_with("#include")) return std::nullopt;
+    const auto open = line.find('"');
+    const auto close = line.rfind('"');
+    if (open == std::string_view::npos || close <= open) return std::nullopt;
+    auto name = line.substr(open + 1, close - open - 1);
+    auto directory = directory_of(from);
+    while (name.starts_with("../")) {
+        if (directory.empty()) return std::nullopt;
+        name.remove_prefix(3);
+        directory = directory_of(directory);
+    }
+    if (name.empty() || name.starts_with('/') || name.find("..") != std::string_view::npos) return std::nullopt;
+    return join(directory, name);
+}
+
+}  // namespace
+
 Where Image::where(std::string_view option) const {
     const auto* setting = config.find(option);
     if (setting != nullptr && !setting->where.file.empty()) return setting->where;
@@ -47,12 +71,11 @@ bool Project::external() const {
         const auto* node = flash(app);
         return node != nullptr && !node->compatible("soc-nv-flash");
     }
+    if (tree == Tree::source && !mcuboot.present) return false;  // a table alone makes no bootloader
     if (const auto* secondary = partitions ? partitions->find("mcuboot_secondary") : nullptr)
         return secondary->external();
     if (tree == Tree::build) return false;
     if (sysbuild.on("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY")) return true;
-    const bool multi_image =
-        sysbuild.empty() && !files->is_directory("sysbuild");  // before sysbuild: options of the images
     return multi_image && (app.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY") ||
                            mcuboot.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"));
 }
@@ -119,9 +142,32 @@ bool ProjectReader::image_config(Image& image, const std::string& path) {
     return true;
 }
 
+std::optional<std::string> ProjectReader::with_includes(const std::string& path) {
+    std::string out;
+    unsigned files = 0;
+    const auto expand = [&](const auto& self, const std::string& from, unsigned depth) -> bool {
+        const auto content = text(from);
+        if (!content) return false;
+        for_each_line(*content, [&](unsigned number, std::string_view line) {
+            const auto inner = included_path(trim(line), from);
+            if (!inner || depth >= deepest_include || ++files > most_includes || out.size() > text_limit ||
+                !files_.is_file(*inner)) {
+                out.append(line).append("\n");
+                return;
+            }
+            out += fmt::format("# 1 \"{}\"\n", *inner);
+            (void)self(self, *inner, depth + 1);
+            out += fmt::format("# {} \"{}\"\n", number + 1, from);
+        });
+        return true;
+    };
+    if (!expand(expand, path, 0)) return std::nullopt;
+    return out;
+}
+
 bool ProjectReader::image_overlay(Image& image, const std::string& path) {
     if (!files_.is_file(path)) return false;
-    const auto content = text(path);
+    const auto content = with_includes(path);
     if (!content) {
         image.devicetree_readable = false;
         return false;
@@ -150,13 +196,14 @@ void ProjectReader::partitions(const std::string& path) {
     project_.partitions = std::move(*table);
 }
 
-Result<Project> read_project(const FileTree& files, const std::string& board) {
+Result<Project> read_project(const FileTree& files, const std::string& board, const Boards& boards) {
     Project project;
+    project.boards = &boards;
     project.files = &files;
     project.app.name = "the application";
     project.mcuboot.name = "MCUboot";
     if (!board.empty()) {
-        project.board = parse_board_target(board);
+        project.board = boards.target(board);
         if (!project.board)
             return fail(Errc::usage, fmt::format("expected a board such as nrf9160dk@1.0.0/nrf9160/ns, found {}",
                                                  printable(board, 80)));

@@ -46,6 +46,7 @@ struct Project {
     const FileTree* files = nullptr;
     std::string application;  ///< build: directory of the application's image, "" for an old-style build
 
+    const Boards* boards = nullptr;  ///< those that are known; `board` points into them
     std::optional<BoardTarget> board;
     std::string board_origin;                   ///< "CMakePresets.json", "--board"
     std::vector<std::string> board_candidates;  ///< when several are named and none could be chosen
@@ -60,7 +61,9 @@ struct Project {
     bool partition_manager = true;
     std::optional<PartitionTable> partitions;
     bool partitions_readable = true;
-    bool static_layout = false;             ///< `partitions` is a pm_static file
+    bool static_layout = false;             ///< `partitions` is a pm_static file, or the board's own
+    bool multi_image = false;               ///< source: built as before sysbuild, options of the images alone
+    std::vector<std::string> twister_files; ///< source: overlays that only sample.yaml names; applied, as twister does
     std::vector<std::string> unused_files;  ///< source: overlays that nothing picks up
 
     /// Files that are there and cannot be read, as findings of rule input-unreadable.
@@ -81,8 +84,10 @@ struct Project {
     const Partition* partition(std::string_view name) const;
 };
 
-/// Reads a tree as a build or a source tree. `board` (may be "") overrides what the tree says.
+/// Reads a tree as a build or a source tree. `board` (may be "") overrides what the tree says. `files` and `boards` must
+/// outlive the project.
 /// file_unreadable or config_invalid when it is neither, or when nothing of it can be read.
-Result<Project> read_project(const FileTree& files, const std::string& board);
+Result<Project> read_project(const FileTree& files, const std::string& board,
+                             const Boards& boards = Boards::built_in());
 
 }  // namespace fota::layout

@@ -64,6 +64,18 @@ std::string entry_of(const DtProperty* list, std::uint64_t index) {
     return out;
 }
 
+/// An overlay for the board's other variant (with or without _ns) or another of its revisions: right where it is.
+bool of_other_target(const BoardTarget& board, std::string_view name, bool secure) {
+    const auto stem = board.stem(secure) + "_";
+    const auto base = name.substr(0, name.rfind('.'));
+    if (!secure && base == board.stem(true)) return true;
+    if (board.facts == nullptr || !base.starts_with(stem)) return false;
+    return std::ranges::any_of(board.facts->revisions, [&](std::string revision) {
+        std::ranges::replace(revision, '.', '_');
+        return base.substr(stem.size()) == revision;
+    });
+}
+
 void not_chosen(const Project& project, const Image& image, Findings& findings, std::string_view consequence) {
     const auto label = flash_label(project);
     auto& f = findings.add(
@@ -112,6 +124,7 @@ void flash_node_disabled_in_mcuboot(const Project& project, const Inputs&, Findi
     if (flash == nullptr) return;
     const auto* mine = same_device(project.mcuboot.devicetree, *flash);
     if (mine != nullptr && mine->okay()) return;
+    if (mine == nullptr && flash->name.starts_with('&')) return;  // of a board that is not known: it may be enabled there
     const auto label = label_of(*flash);
     auto& f = findings.add(
         Severity::error,
@@ -135,6 +148,7 @@ void overlay_not_picked_up(const Project& project, const Inputs&, Findings& find
         std::string right = mcuboot ? "sysbuild/mcuboot.overlay" : "app.overlay";
         if (base_name(directory) == "boards") {
             if (!project.board || !name.starts_with(project.board->board + "_")) continue;  // another board's
+            if (of_other_target(*project.board, name, mcuboot)) continue;
             right = join(directory, project.board->stem(mcuboot));
             if (const auto revision = project.board->file_revision(); !revision.empty()) right += "[_" + revision + "]";
             right += ".overlay";
@@ -145,16 +159,23 @@ void overlay_not_picked_up(const Project& project, const Inputs&, Findings& find
                                "No build picks this overlay up: its name is none that Zephyr or sysbuild looks for.");
         f.expected = right;
         f.found = path;
-        f.fix = fmt::format(
-            "rename it to {}, or name it in CMakeLists.txt (EXTRA_DTC_OVERLAY_FILE); sample.yaml counts for twister "
-            "only",
-            right);
+        f.fix = fmt::format("rename it to {}, or name it in CMakeLists.txt (EXTRA_DTC_OVERLAY_FILE)", right);
+    }
+    for (const auto& path : project.twister_files) {
+        const bool mcuboot = path.starts_with("sysbuild");
+        auto& f = findings.add(Severity::warning, {path, 0},
+                               "Only twister picks this overlay up, by sample.yaml; a build with west does not. What "
+                               "else is said here takes it as applied.");
+        f.expected = mcuboot ? "sysbuild/mcuboot.overlay" : "app.overlay";
+        f.found = path;
+        f.fix = fmt::format("rename it to {}, or build with -D{}EXTRA_DTC_OVERLAY_FILE={}", f.expected,
+                            mcuboot ? "mcuboot_" : "", path);
     }
 }
 
 void board_revision_without_flash(const Project& project, const Inputs&, Findings& findings) {
     const auto& board = *project.board;
-    const auto since = board.facts->flash_since;
+    const auto& since = board.facts->flash_since;
     if (since.empty()) return;
     const auto order = compare_revisions(board.revision, since);
     if (order && *order >= 0) return;
@@ -320,12 +341,14 @@ void several_spi_nor_nodes(const Project& project, const Inputs&, Findings& find
 }
 
 void write_protect_unhandled(const Project& project, const Inputs&, Findings& findings) {
-    if (project.board->board != "circuitdojo_feather") return;
+    const auto& pin = project.board->facts->write_protect;
+    if (pin.empty()) return;
     const auto* node = project.flash_or_board(project.app);
     if (node == nullptr || node->find("wp-gpios") != nullptr) return;
     auto& f = findings.add(Severity::note, where_of(project.app, *node),
-                           "The Feather wires the flash's write-protect pin, and the devicetree does not say so.");
-    f.expected = "wp-gpios = <&gpio0 8 1>";
+                           fmt::format("The {} wires the flash's write-protect pin, and the devicetree does not say so.",
+                                       project.board->facts->title));
+    f.expected = fmt::format("wp-gpios = <{}>", pin);
     f.found = "no wp-gpios";
     f.fix = "add wp-gpios to the flash node";
 }

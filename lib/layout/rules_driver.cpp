@@ -216,12 +216,11 @@ void undefined_device_ord(const Project& project, const Inputs&, Findings& findi
 void option_in_wrong_conf_file(const Project& project, const Inputs&, Findings& findings) {
     constexpr std::size_t most = 10;
     std::size_t said = 0;
-    const bool multi_image = project.sysbuild.empty() && project.files->is_directory("child_image");
     for (const char* option :
          {"CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK", "CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"}) {
         const auto* setting = project.app.config.find(option);
         const auto form = std::string("SB_") + option;
-        if (multi_image || setting == nullptr || project.sysbuild.find(form) != nullptr) continue;
+        if (project.multi_image || setting == nullptr || project.sysbuild.find(form) != nullptr) continue;
         auto& f = findings.add(
             Severity::warning, setting->where,
             fmt::format("Under sysbuild {} is overwritten by its SB_ form, which is not set: this line does nothing.",

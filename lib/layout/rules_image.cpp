@@ -215,10 +215,21 @@ void wrong_slot_mcuboot_update(const Project& project, const Inputs& inputs, Fin
 
 void image_never_confirmed(const Project& project, const Inputs&, Findings& findings) {
     static constexpr std::array<std::string_view, 2> words{"boot_write_img_confirmed", "lwm2m_init_image"};
-    for (const char* option : {"CONFIG_MCUMGR_GRP_IMG", "CONFIG_MCUMGR_CMD_IMG_MGMT"})
-        if (project.app.config.on(option)) return;
+    const auto any_on = [&](std::initializer_list<const char*> options) {
+        return std::ranges::any_of(options, [&](const char* option) { return project.app.config.on(option); });
+    };
+    // Libraries that confirm by themselves: MCUmgr on command, nRF Cloud's job once it is validated, Golioth once it is
+    // connected, Mender once the artifact is committed.
+    if (any_on({"CONFIG_MCUMGR_GRP_IMG", "CONFIG_MCUMGR_CMD_IMG_MGMT", "CONFIG_NRF_CLOUD_MQTT", "CONFIG_NRF_CLOUD_FOTA",
+                "CONFIG_NRF_CLOUD_FOTA_POLL", "CONFIG_GOLIOTH_FW_UPDATE", "CONFIG_MENDER_MCU_CLIENT"}))
+        return;
     if (!project.external() && !project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") &&
         !project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"))
+        return;
+    // A bootloader alone, with nothing that could bring an update: there is nothing to confirm.
+    if (!project.external() &&
+        !any_on({"CONFIG_IMG_MANAGER", "CONFIG_MCUBOOT_IMG_MANAGER", "CONFIG_DFU_TARGET", "CONFIG_FOTA_DOWNLOAD",
+                 "CONFIG_STREAM_FLASH", "CONFIG_LWM2M", "CONFIG_UPDATEHUB", "CONFIG_HAWKBIT"}))
         return;
     unsigned budget = 2000;
     bool any = false;

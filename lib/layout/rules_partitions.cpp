@@ -23,6 +23,13 @@ bool inside_secondary(const Project& project, const Partition& one) {
            one.end() <= secondary->end();
 }
 
+/// The board's maker ships it so, as the Thingy:91's storage that shares its block with MCUboot's scratch area.
+bool is_boards_own(const Project& project, const Partition& one) {
+    const auto* facts = project.board ? project.board->facts : nullptr;
+    const auto* own = facts != nullptr && facts->partitions ? facts->partitions->find(one.name) : nullptr;
+    return own != nullptr && own->address == one.address && own->size == one.size;
+}
+
 std::uint32_t internal_size(const Project& project) {
     return project.board && project.board->facts != nullptr ? project.board->facts->internal_flash : 0x100000U;
 }
@@ -37,7 +44,7 @@ void spu_misaligned(const Project& project, const Inputs&, Findings& findings) {
     const std::uint64_t block = spu_block(project);
     for (const char* name : {"tfm_nonsecure", "nonsecure_storage"}) {
         const auto* one = project.partition(name);
-        if (one == nullptr || one->external()) continue;
+        if (one == nullptr || one->external() || is_boards_own(project, *one)) continue;
         const auto say = [&](Severity severity, std::string_view what, std::uint64_t value, std::string_view why) {
             auto& f = findings.add(
                 severity, one->where,

@@ -5,9 +5,11 @@
 // boards/<board>.conf. Sysbuild: sysbuild/<image>.conf and .overlay extend an image, a directory sysbuild/<image>/
 // replaces its configuration directory.
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "layout/kconfig_defaults.hpp"
 #include "layout/project_reader.hpp"
 #include "layout/text.hpp"
 #include "layout/yaml.hpp"
@@ -69,22 +71,25 @@ void boards_of_cmake(const std::string& cmake, std::set<std::string>& boards) {
     });
 }
 
+/// The words of a scalar, or the items of a list: twister takes both.
+void words_of(const YamlNode* node, std::set<std::string>& words) {
+    if (node == nullptr) return;
+    if (node->kind == YamlNode::Kind::scalar) {
+        std::string_view rest = node->scalar;
+        while (!rest.empty()) {
+            const auto word = rest.substr(0, rest.find(' '));
+            if (!word.empty()) words.insert(std::string(word));
+            rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        }
+    }
+    for (const auto& item : node->items)
+        if (item->kind == YamlNode::Kind::scalar) words.insert(item->scalar);
+}
+
 void boards_of_sample(const std::string& sample, std::set<std::string>& boards) {
     const auto root = parse_yaml(sample);
     if (!root) return;  // twister's file, not an input of ours
-    const auto take = [&](const YamlNode* node) {
-        if (node == nullptr) return;
-        if (node->kind == YamlNode::Kind::scalar) {
-            std::string_view rest = node->scalar;
-            while (!rest.empty()) {
-                const auto word = rest.substr(0, rest.find(' '));
-                if (!word.empty()) boards.insert(std::string(word));
-                rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-            }
-        }
-        for (const auto& item : node->items)
-            if (item->kind == YamlNode::Kind::scalar) boards.insert(item->scalar);
-    };
+    const auto take = [&](const YamlNode* node) { words_of(node, boards); };
     take((*root)->at("common/platform_allow"));
     take((*root)->at("common/integration_platforms"));
     if (const auto* tests = (*root)->get("tests"))
@@ -94,7 +99,30 @@ void boards_of_sample(const std::string& sample, std::set<std::string>& boards) 
         }
 }
 
-void boards_of_file_names(const FileTree& files, std::set<std::string>& boards) {
+/// Overlays which sample.yaml hands to twister for this board: no build of a person's gets them by itself.
+std::vector<std::string> overlays_of_sample(const std::string& sample, const Boards& boards, const BoardTarget& board) {
+    std::vector<std::string> out;
+    const auto root = parse_yaml(sample);
+    if (!root) return out;
+    const auto allows = [&](const YamlNode* test) {
+        std::set<std::string> names;
+        for (const char* key : {"platform_allow", "integration_platforms"}) words_of(test->get(key), names);
+        return std::ranges::any_of(names, [&](const auto& name) {
+            const auto target = boards.target(name);
+            return target && target->board == board.board && target->non_secure() == board.non_secure();
+        });
+    };
+    if (const auto* tests = (*root)->get("tests"))
+        for (const auto& test : tests->entries) {
+            const auto* list = test.value->get("extra_dtc_overlay_files");
+            if (list == nullptr || !allows(test.value.get())) continue;
+            for (const auto& item : list->items)
+                if (item->kind == YamlNode::Kind::scalar) out.push_back(item->scalar);
+        }
+    return out;
+}
+
+void boards_of_file_names(const FileTree& files, const Boards& known, std::set<std::string>& boards) {
     const auto take = [&](const std::string& directory, std::string_view prefix) {
         for (const auto& entry : files.list(directory)) {
             std::string_view name = entry.name;
@@ -103,7 +131,7 @@ void boards_of_file_names(const FileTree& files, std::set<std::string>& boards) 
             if (dot == std::string_view::npos) continue;
             const auto ending = name.substr(dot);
             if (ending != ".conf" && ending != ".overlay" && ending != ".yml") continue;
-            const auto target = parse_board_target(name.substr(prefix.size(), dot - prefix.size()));
+            const auto target = known.target(name.substr(prefix.size(), dot - prefix.size()));
             // A revision in a file name says for which revision the file is, not which one is built.
             if (target && target->facts != nullptr)
                 boards.insert(target->board + (target->qualifiers.empty() ? "" : "/" + target->qualifiers));
@@ -122,7 +150,7 @@ bool choose(Project& project, const std::set<std::string>& names, const std::str
     std::optional<BoardTarget> best;
     std::set<std::string> distinct;
     for (const auto& name : names) {
-        auto target = parse_board_target(name);
+        auto target = project.boards->target(name);
         if (!target) continue;
         distinct.insert(target->board);
         if (!best || (target->non_secure() && !best->non_secure()) ||
@@ -148,7 +176,7 @@ void find_source_board(ProjectReader& reader, Project& project, const Scripts& s
     boards_of_cmake(scripts.cmake, names);
     if (choose(project, names, "CMakeLists.txt")) return;
     names.clear();
-    boards_of_file_names(reader.files(), names);
+    boards_of_file_names(reader.files(), *project.boards, names);
     if (choose(project, names, "file names")) return;
     names.clear();
     boards_of_sample(script(reader, "sample.yaml"), names);
@@ -199,15 +227,11 @@ void read_board_files(ProjectReader& reader, Project& project, Image& image, con
 void read_mcuboot(ProjectReader& reader, Project& project) {
     auto& mcuboot = project.mcuboot;
     const auto& files = reader.files();
-    const bool multi_image = !files.is_directory("sysbuild") && files.is_directory("child_image");
-    const std::string base = multi_image ? "child_image" : "sysbuild";
+    const std::string base = project.multi_image ? "child_image" : "sysbuild";
     const auto own = base + "/mcuboot";
-    mcuboot.present = true;
     const bool replaced = files.is_file(own + "/prj.conf");
     if (!replaced && project.board && project.board->facts != nullptr)
-        if (auto known =
-                Kconfig::parse(project.board->facts->mcuboot_conf, ""))  // "": of the board, no file of the project
-            mcuboot.config.merge(*known);
+        mcuboot.config.merge(project.board->facts->mcuboot);
     mcuboot.config_place = replaced ? own + "/prj.conf" : base + "/mcuboot.conf";
     mcuboot.overlay_place = base + "/mcuboot.overlay";
     if (replaced) reader.image_config(mcuboot, own + "/prj.conf");
@@ -225,6 +249,9 @@ void read_named_files(ProjectReader& reader, Project& project, const Scripts& sc
         return has(project.app.overlay_files) || has(project.mcuboot.overlay_files) || has(project.app.config_files) ||
                has(project.mcuboot.config_files);
     };
+    const auto sample = script(reader, "sample.yaml");
+    const auto twister =
+        project.board ? overlays_of_sample(sample, *project.boards, *project.board) : std::vector<std::string>();
     for (const std::string directory : {"", "boards", "sysbuild", "sysbuild/mcuboot", "sysbuild/mcuboot/boards"}) {
         for (const auto& entry : reader.files().list(directory)) {
             const auto path = join(directory, entry.name);
@@ -232,14 +259,25 @@ void read_named_files(ProjectReader& reader, Project& project, const Scripts& sc
             const bool fragment = directory.empty() && entry.name.ends_with(".conf") && entry.name != "prj.conf" &&
                                   entry.name != "sysbuild.conf" && entry.name != "Kconfig.conf";
             if (entry.is_directory || (!overlay && !fragment) || used(path)) continue;
-            if (scripts.name(entry.name)) {
+            if (std::ranges::find(twister, path) != twister.end()) {
+                auto& image = path.starts_with("sysbuild/mcuboot") ? project.mcuboot : project.app;
+                (void)reader.image_overlay(image, path);
+                project.twister_files.push_back(path);
+            } else if (scripts.name(entry.name)) {
                 auto& image = scripts.name_for_mcuboot(entry.name) ? project.mcuboot : project.app;
                 (void)(overlay ? reader.image_overlay(image, path) : reader.image_config(image, path));
-            } else if (overlay) {
+            } else if (overlay && sample.find(entry.name) == std::string::npos) {
                 project.unused_files.push_back(path);
             }
         }
     }
+}
+
+bool mcuboot_wanted(const Project& project) {
+    return project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") ||
+           project.sysbuild.on("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY") ||
+           project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT") ||
+           (project.multi_image && project.app.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"));
 }
 
 void read_static_layout(ProjectReader& reader, Project& project, const Scripts& scripts) {
@@ -261,6 +299,68 @@ void read_static_layout(ProjectReader& reader, Project& project, const Scripts& 
             project.static_layout = true;
             return;
         }
+    if (project.board && project.board->facts != nullptr && project.board->facts->partitions && mcuboot_wanted(project)) {
+        project.partitions = project.board->facts->partitions;
+        project.static_layout = true;
+    }
+}
+
+/// The application can be given an update: what a board offers by default is then in use.
+bool takes_updates(const Project& project) {
+    static constexpr std::array options{"CONFIG_BOOTLOADER_MCUBOOT",
+                                        "CONFIG_IMG_MANAGER",
+                                        "CONFIG_MCUBOOT_IMG_MANAGER",
+                                        "CONFIG_DFU_TARGET",
+                                        "CONFIG_FOTA_DOWNLOAD",
+                                        "CONFIG_MCUMGR_GRP_IMG",
+                                        "CONFIG_LWM2M_CLIENT_UTILS_FIRMWARE_UPDATE_OBJ_SUPPORT",
+                                        "CONFIG_LWM2M_FIRMWARE_UPDATE_OBJ_SUPPORT"};
+    return std::ranges::any_of(options, [&](const char* option) { return project.app.config.on(option); });
+}
+
+/// What sysbuild is told: by the board, by the application's Kconfig.sysbuild, by sysbuild.conf, each over the last.
+void read_sysbuild(ProjectReader& reader, Project& project) {
+    const auto& files = reader.files();
+    bool sysbuild = false;
+    for (const char* file : {"sysbuild.conf", "Kconfig.sysbuild", "sysbuild.cmake"})
+        sysbuild = sysbuild || files.is_file(file);
+    sysbuild = sysbuild || files.is_directory("sysbuild");
+    project.multi_image =
+        !sysbuild && (files.is_directory("child_image") || project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"));
+    const auto* facts = project.board ? project.board->facts : nullptr;
+    Kconfig all;
+    if (facts != nullptr && !project.multi_image && (sysbuild || takes_updates(project))) all.merge(facts->sysbuild);
+    if (const auto text = reader.text("Kconfig.sysbuild")) {
+        const auto values = [&](std::string_view name) -> std::optional<std::string> {
+            if (!project.board) return std::nullopt;
+            if (name.starts_with("BOARD_")) {
+                const auto& board = *project.board;
+                auto own = "BOARD_" + board.stem(false);
+                std::ranges::transform(own, own.begin(),
+                                       [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+                return name == own || own.starts_with(std::string(name) + "_") ? "y" : "n";
+            }
+            if (name == "${BOARD_REVISION}" || name == "$(BOARD_REVISION)") {
+                if (!project.board->revision.empty()) return project.board->revision;
+                return facts == nullptr ? std::nullopt : std::optional(facts->default_revision);
+            }
+            return std::nullopt;
+        };
+        if (const auto defaults = sysbuild_defaults(*text, "Kconfig.sysbuild", values)) {
+            all.merge(*defaults);
+        } else {
+            reader.unreadable("Kconfig.sysbuild", defaults.error());
+        }
+    }
+    all.merge(project.sysbuild);
+    project.sysbuild = std::move(all);
+}
+
+/// Something in the tree asks for MCUboot.
+bool asks_for_mcuboot(const Project& project) {
+    const auto& mcuboot = project.mcuboot;
+    return mcuboot_wanted(project) || !mcuboot.config_files.empty() || !mcuboot.overlay_files.empty() ||
+           project.partition("mcuboot") != nullptr || project.partition("mcuboot_primary") != nullptr;
 }
 
 }  // namespace
@@ -285,11 +385,13 @@ Result<> read_source_tree(ProjectReader& reader, Project& project, const std::st
             TRY_VOID(image->devicetree.add(project.board->facts->devicetree, ""));
     app.overlay_place = project.board ? "boards/" + project.board->stem(false) + ".overlay" : "app.overlay";
     read_board_files(reader, project, app, "", false);
+    read_sysbuild(reader, project);
     read_mcuboot(reader, project);
     read_named_files(reader, project, scripts);
     const auto* manager = project.sysbuild.find("SB_CONFIG_PARTITION_MANAGER");
     project.partition_manager = manager == nullptr || manager->value != "n";
     if (project.partition_manager) read_static_layout(reader, project, scripts);
+    project.mcuboot.present = asks_for_mcuboot(project);
     return {};
 }
 

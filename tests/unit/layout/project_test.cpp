@@ -45,16 +45,16 @@ TEST(Board, Targets) {
                        {"circuitdojo_feather_nrf9160_ns", "circuitdojo_feather", "", "nrf9160/ns"},
                        {"my_board_ns", "my_board", "", "ns"}};
     for (const auto& one : cases) {
-        const auto target = parse_board_target(one.text);
+        const auto target = Boards::built_in().target(one.text);
         ASSERT_TRUE(target) << one.text;
         EXPECT_EQ(target->board, one.board) << one.text;
         EXPECT_EQ(target->revision, one.revision) << one.text;
         EXPECT_EQ(target->qualifiers, one.qualifiers) << one.text;
     }
-    EXPECT_FALSE(parse_board_target("a b"));
-    EXPECT_FALSE(parse_board_target(""));
-    EXPECT_EQ(parse_board_target("nrf9160dk@1.0.0/nrf9160/ns")->file_revision(), "0_14_0");
-    EXPECT_EQ(parse_board_target("nrf9160dk@1.0.0/nrf9160/ns")->stem(true), "nrf9160dk_nrf9160");
+    EXPECT_FALSE(Boards::built_in().target("a b"));
+    EXPECT_FALSE(Boards::built_in().target(""));
+    EXPECT_EQ(Boards::built_in().target("nrf9160dk@1.0.0/nrf9160/ns")->file_revision(), "0_14_0");
+    EXPECT_EQ(Boards::built_in().target("nrf9160dk@1.0.0/nrf9160/ns")->stem(true), "nrf9160dk_nrf9160");
 }
 
 TEST(Board, FoundInEachPlaceATreeNamesIt) {
