@@ -129,6 +129,21 @@ enum fota_status fota_image_walk(const struct fota_flash* slot, uint32_t limit, 
     return status;
 }
 
+enum fota_status fota_image_read_hash(const struct fota_flash* slot, uint32_t limit, uint8_t out[FOTA_IMAGE_HASH_MAX],
+                                      uint16_t* size) {
+    struct fota_image_extent extent;
+    enum fota_status status = fota_image_walk(slot, limit, &extent);
+
+    if ((status == FOTA_OK) && (extent.hash_offset == 0u)) {
+        status = FOTA_ERR_FORMAT;
+    }
+    if (status == FOTA_OK) {
+        *size = extent.hash_size;
+        status = read_bytes(slot, extent.hash_offset, out, extent.hash_size);
+    }
+    return status;
+}
+
 static enum fota_status hash_range(const struct fota_flash* slot, uint32_t size, const struct fota_hash* hash,
                                    uint8_t digest[FOTA_DIGEST_SIZE]) {
     uint8_t buffer[READ_SIZE];
@@ -180,7 +195,6 @@ enum fota_status fota_image_check(const struct fota_flash* slot, uint32_t limit,
 
 #define MIN_ALIGN 8u
 #define FLAG_SET 0x01u
-#define STATUS_ENTRIES_PER_SECTOR 3u
 
 static uint32_t align_up(uint32_t value, uint32_t step) {
     return ((value + step - 1u) / step) * step;
@@ -221,28 +235,49 @@ uint32_t fota_trailer_swap_info_offset(const struct fota_trailer* trailer) {
     return fota_trailer_copy_done_offset(trailer) - max_align(trailer->write_size);
 }
 
-uint32_t fota_trailer_swap_size_offset(const struct fota_trailer* trailer) {
+uint32_t fota_trailer_tlv_sizes_offset(const struct fota_trailer* trailer) {
     return fota_trailer_swap_info_offset(trailer) - max_align(trailer->write_size);
 }
 
+uint32_t fota_trailer_swap_size_offset(const struct fota_trailer* trailer) {
+    const uint32_t above = (trailer->mode == FOTA_BOOT_OFFSET) ? fota_trailer_tlv_sizes_offset(trailer)
+                                                               : fota_trailer_swap_info_offset(trailer);
+    return above - max_align(trailer->write_size);
+}
+
+static struct fota_slot_geometry geometry_of(const struct fota_trailer* trailer) {
+    const struct fota_slot_geometry geometry = {trailer->slot_size, trailer->slot_size, trailer->write_size,
+                                                trailer->max_sectors, trailer->write_size};
+    return geometry;
+}
+
 uint32_t fota_trailer_status_offset(const struct fota_trailer* trailer) {
-    return fota_trailer_swap_size_offset(trailer) -
-           (STATUS_ENTRIES_PER_SECTOR * trailer->max_sectors * trailer->write_size);
+    const struct fota_slot_geometry geometry = geometry_of(trailer);
+    return trailer->slot_size - fota_trailer_size(trailer->mode, &geometry);
+}
+
+uint32_t fota_trailer_status_entries(const struct fota_trailer* trailer) {
+    uint32_t per_sector = 3u;
+    if (trailer->mode == FOTA_BOOT_OFFSET) {
+        per_sector = 2u;
+    } else if (trailer->mode == FOTA_BOOT_OVERWRITE) {
+        per_sector = 0u;
+    }
+    return per_sector * trailer->max_sectors;
 }
 
 bool fota_trailer_fits(const struct fota_trailer* trailer) {
-    const uint32_t size = trailer->write_size;
-    const bool power_of_two = (size != 0u) && ((size & (size - 1u)) == 0u);
-    if (!power_of_two || (size > FOTA_MAX_WRITE_SIZE)) {
-        return false;
-    }
-    const uint64_t status = (uint64_t)STATUS_ENTRIES_PER_SECTOR * trailer->max_sectors * size;
-    const uint64_t fields = (4u * (uint64_t)max_align(size)) + align_up(FOTA_TRAILER_MAGIC_SIZE, max_align(size));
-    return (status + fields) <= trailer->slot_size;
+    const struct fota_slot_geometry geometry = geometry_of(trailer);
+    const uint32_t block = trailer->write_size;
+    const uint32_t size = fota_trailer_size(trailer->mode, &geometry); /* UINT32_MAX: more than any slot */
+    const bool power_of_two = (block != 0u) && ((block & (block - 1u)) == 0u);
+
+    return power_of_two && (block <= FOTA_MAX_WRITE_SIZE) && (size != UINT32_MAX) && (size <= trailer->slot_size);
 }
 
+/* Fields only: they end at the same offsets whatever the number of status entries. */
 static struct fota_trailer trailer_of(const struct fota_flash* slot) {
-    const struct fota_trailer trailer = {slot->size, slot->write_size, 0u};
+    const struct fota_trailer trailer = {slot->size, slot->write_size, 0u, FOTA_BOOT_MOVE};
     return trailer;
 }
 
@@ -306,8 +341,14 @@ enum fota_status fota_trailer_read(const struct fota_flash* slot, struct fota_sw
     return status;
 }
 
-/* The secondary slot's wish comes first; a primary that was swapped in and never confirmed goes back. */
-enum fota_swap_type fota_next_swap(const struct fota_swap_state* primary, const struct fota_swap_state* secondary) {
+/* The secondary slot's wish comes first; a primary that was swapped in and never confirmed goes back. Swap-using-offset
+ * notes a revert that it has begun in the secondary slot, with a copy_done that no other request has. */
+enum fota_swap_type fota_next_swap(enum fota_boot_mode mode, const struct fota_swap_state* primary,
+                                   const struct fota_swap_state* secondary) {
+    if ((mode == FOTA_BOOT_OFFSET) && (secondary->magic == FOTA_MAGIC_GOOD) &&
+        (secondary->image_ok == FOTA_FLAG_UNSET) && (secondary->copy_done == FOTA_FLAG_SET)) {
+        return FOTA_SWAP_REVERT;
+    }
     if ((secondary->magic == FOTA_MAGIC_GOOD) && (secondary->image_ok == FOTA_FLAG_UNSET)) {
         return FOTA_SWAP_TEST;
     }
@@ -368,13 +409,21 @@ enum fota_status fota_trailer_write_swap_info(const struct fota_flash* slot, enu
     return write_byte(slot, fota_trailer_swap_info_offset, (uint8_t)type);
 }
 
-enum fota_status fota_trailer_write_swap_size(const struct fota_flash* slot, uint32_t size) {
-    const struct fota_trailer trailer = trailer_of(slot);
-    const uint8_t value[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+static enum fota_status write_word(const struct fota_flash* slot, enum fota_boot_mode mode,
+                                   uint32_t (*offset_of)(const struct fota_trailer*), uint32_t word) {
+    const struct fota_trailer trailer = {slot->size, slot->write_size, 0u, mode};
+    const uint8_t value[4] = {(uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16), (uint8_t)(word >> 24)};
 
-    return fota_trailer_fits(&trailer)
-               ? write_field(slot, fota_trailer_swap_size_offset(&trailer), value, sizeof(value))
-               : FOTA_ERR_ARGUMENT;
+    return fota_trailer_fits(&trailer) ? write_field(slot, offset_of(&trailer), value, sizeof(value))
+                                       : FOTA_ERR_ARGUMENT;
+}
+
+enum fota_status fota_trailer_write_swap_size(const struct fota_flash* slot, enum fota_boot_mode mode, uint32_t size) {
+    return write_word(slot, mode, fota_trailer_swap_size_offset, size);
+}
+
+enum fota_status fota_trailer_write_tlv_sizes(const struct fota_flash* slot, uint16_t primary, uint16_t secondary) {
+    return write_word(slot, FOTA_BOOT_OFFSET, fota_trailer_tlv_sizes_offset, ((uint32_t)secondary << 16) | primary);
 }
 
 /* Like MCUboot's own boot_set_next the magic goes first, so an interrupted permanent request comes out as a test: the

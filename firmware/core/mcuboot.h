@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/flash.h"
+#include "core/slot_limit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,25 +67,38 @@ enum fota_status fota_image_walk(const struct fota_flash* slot, uint32_t limit, 
 enum fota_status fota_image_check(const struct fota_flash* slot, uint32_t limit, const struct fota_hash* hash,
                                   struct fota_image_extent* out);
 
+/* Copies the image's hash TLV (of the running image: `slot` is the primary one) to `out` and its size, 32, 48 or 64, to
+ * `size`. What a server compares with the image it sent; nothing is computed. Errors as fota_image_walk;
+ * FOTA_ERR_FORMAT: no hash TLV. */
+#define FOTA_IMAGE_HASH_MAX 64u
+enum fota_status fota_image_read_hash(const struct fota_flash* slot, uint32_t limit, uint8_t out[FOTA_IMAGE_HASH_MAX],
+                                      uint16_t* size);
+
 /* ---- trailer ---- */
 
 #define FOTA_TRAILER_MAGIC_SIZE 16u
 
-/* The slot and the write block size decide where each field lies; max_sectors is CONFIG_BOOT_MAX_IMG_SECTORS. */
+/* The slot, the write block size and the mode decide where each field lies; max_sectors is
+ * CONFIG_BOOT_MAX_IMG_SECTORS, or 1 for the trailer in a scratch area. */
 struct fota_trailer {
     uint32_t slot_size;
     uint32_t write_size;
     uint32_t max_sectors;
+    enum fota_boot_mode mode;
 };
 
-/* Offsets in bytes from the slot's start. The trailer must fit its slot: fota_trailer_fits. */
+/* Offsets in bytes from the slot's start. The trailer must fit its slot: fota_trailer_fits. Magic, image_ok, copy_done
+ * and swap info lie in the same place in all modes; what lies below differs. */
 bool fota_trailer_fits(const struct fota_trailer* trailer);
 uint32_t fota_trailer_magic_offset(const struct fota_trailer* trailer);
 uint32_t fota_trailer_image_ok_offset(const struct fota_trailer* trailer);
 uint32_t fota_trailer_copy_done_offset(const struct fota_trailer* trailer);
 uint32_t fota_trailer_swap_info_offset(const struct fota_trailer* trailer);
 uint32_t fota_trailer_swap_size_offset(const struct fota_trailer* trailer);
-uint32_t fota_trailer_status_offset(const struct fota_trailer* trailer); /* first swap status entry */
+uint32_t fota_trailer_tlv_sizes_offset(const struct fota_trailer* trailer); /* FOTA_BOOT_OFFSET only */
+uint32_t fota_trailer_status_offset(
+    const struct fota_trailer* trailer); /* first swap status entry: the trailer's start */
+uint32_t fota_trailer_status_entries(const struct fota_trailer* trailer); /* how many; one write block each */
 
 /* Values as in bootutil_public.h, so that logs compare with a real bootloader's. */
 enum fota_magic { FOTA_MAGIC_GOOD = 1, FOTA_MAGIC_BAD = 2, FOTA_MAGIC_UNSET = 3 };
@@ -100,15 +114,17 @@ struct fota_swap_state {
 
 enum fota_status fota_trailer_read(const struct fota_flash* slot, struct fota_swap_state* out);
 
-/* What the bootloader will do at the next reset, by both slots' trailers (swap-using-move and overwrite-only). */
-enum fota_swap_type fota_next_swap(const struct fota_swap_state* primary, const struct fota_swap_state* secondary);
+/* What the bootloader will do at the next reset, by both slots' trailers. */
+enum fota_swap_type fota_next_swap(enum fota_boot_mode mode, const struct fota_swap_state* primary,
+                                   const struct fota_swap_state* secondary);
 
 /* Field writers: each field must be erased. */
 enum fota_status fota_trailer_write_magic(const struct fota_flash* slot);
 enum fota_status fota_trailer_write_image_ok(const struct fota_flash* slot);
 enum fota_status fota_trailer_write_copy_done(const struct fota_flash* slot);
 enum fota_status fota_trailer_write_swap_info(const struct fota_flash* slot, enum fota_swap_type type);
-enum fota_status fota_trailer_write_swap_size(const struct fota_flash* slot, uint32_t size);
+enum fota_status fota_trailer_write_swap_size(const struct fota_flash* slot, enum fota_boot_mode mode, uint32_t size);
+enum fota_status fota_trailer_write_tlv_sizes(const struct fota_flash* slot, uint16_t primary, uint16_t secondary);
 
 /* Asks for the secondary slot's image at the next reset: once (then confirm or revert), or for good. Asking again
  * changes nothing. FOTA_ERR_STATE: the trailer holds something else and has to be erased first. */

@@ -74,6 +74,11 @@ static uint32_t erase_time(uint32_t dw10, uint32_t type) {
     return ((field & 0x1fu) + 1u) * units_ms[field >> 5];
 }
 
+/* Tenth and eleventh double word: how many times the typical time the longest is. */
+static uint32_t longest(uint32_t dw) {
+    return 2u * ((dw & 0xfu) + 1u);
+}
+
 enum fota_status fota_bfp_decode(const uint8_t* bfp, size_t size, struct fota_sfdp* out) {
     static const struct fota_sfdp nothing = {0};
 
@@ -107,7 +112,9 @@ enum fota_status fota_bfp_decode(const uint8_t* bfp, size_t size, struct fota_sf
             out->erase[i].size = (uint32_t)1u << exponent;
             out->erase[i].opcode = bfp[DW8 + (2u * i) + 1u];
             if (size >= DW11) {
-                out->erase[i].typical_ms = erase_time(le32(&bfp[DW10]), i);
+                const uint32_t dw10 = le32(&bfp[DW10]);
+                out->erase[i].typical_ms = erase_time(dw10, i);
+                out->erase[i].max_ms = out->erase[i].typical_ms * longest(dw10);
             }
         }
     }
@@ -117,6 +124,33 @@ enum fota_status fota_bfp_decode(const uint8_t* bfp, size_t size, struct fota_sf
         const uint32_t unit_us = ((dw11 & 0x2000u) != 0u) ? 64u : 8u;
         out->page_size = (uint32_t)1u << ((dw11 >> 4) & 0xfu);
         out->page_program_us = (((dw11 >> 8) & 0x1fu) + 1u) * unit_us;
+        out->page_program_max_us = out->page_program_us * longest(dw11);
     }
     return FOTA_OK;
+}
+
+const struct fota_erase_type* fota_sfdp_erase_at(const struct fota_sfdp* part, uint32_t offset, uint32_t size) {
+    const struct fota_erase_type* best = NULL;
+    for (uint32_t i = 0u; i < FOTA_SFDP_ERASE_TYPES; i++) {
+        const struct fota_erase_type* type = &part->erase[i];
+        const bool fits = (type->size != 0u) && (type->size <= size) && ((offset % type->size) == 0u);
+        if (fits && ((best == NULL) || (type->size > best->size))) {
+            best = type;
+        }
+    }
+    return best;
+}
+
+const struct fota_erase_type* fota_sfdp_erase_of(const struct fota_sfdp* part, uint32_t size) {
+    for (uint32_t i = 0u; i < FOTA_SFDP_ERASE_TYPES; i++) {
+        if ((size != 0u) && (part->erase[i].size == size)) {
+            return &part->erase[i];
+        }
+    }
+    return NULL;
+}
+
+uint32_t fota_jedec_size(const uint8_t id[3]) {
+    /* 64 KiB to 2 GiB; 0x20 and up name densities by other rules. */
+    return ((id[2] >= 0x10u) && (id[2] < 0x20u)) ? ((uint32_t)1u << id[2]) : 0u;
 }

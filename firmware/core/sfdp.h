@@ -26,13 +26,15 @@ enum fota_address_mode {
 struct fota_erase_type {
     uint32_t size;       /* bytes; 0: this type is absent */
     uint32_t typical_ms; /* typical time; 0: the table does not say */
+    uint32_t max_ms;     /* longest time; what a message may have to wait for; 0: the table does not say */
     uint8_t opcode;      /* the erase instruction */
 };
 
 struct fota_sfdp {
-    uint64_t size;            /* bytes */
-    uint32_t page_size;       /* bytes; 256 where the table is too short to say (JESD216 without suffix) */
-    uint32_t page_program_us; /* typical; 0: the table does not say */
+    uint64_t size;                /* bytes */
+    uint32_t page_size;           /* bytes; 256 where the table is too short to say (JESD216 without suffix) */
+    uint32_t page_program_us;     /* typical; 0: the table does not say */
+    uint32_t page_program_max_us; /* longest; 0: the table does not say */
     struct fota_erase_type erase[FOTA_SFDP_ERASE_TYPES];
     enum fota_address_mode address_mode;
 };
@@ -55,6 +57,17 @@ enum fota_status fota_sfdp_find(fota_sfdp_read read, void* context, struct fota_
 /* Decodes a basic table of `size` bytes. FOTA_ERR_FORMAT: shorter than nine double words, not a multiple of 4, or a
  * density that no part can have. */
 enum fota_status fota_bfp_decode(const uint8_t* bfp, size_t size, struct fota_sfdp* out);
+
+/* Geometry: what one erase can do at `offset` for `size` more bytes: the largest type that begins there and does not
+ * reach further. Null when no type fits: neither offset nor size are whole smallest sectors. */
+const struct fota_erase_type* fota_sfdp_erase_at(const struct fota_sfdp* part, uint32_t offset, uint32_t size);
+
+/* The type that erases exactly `size` bytes, MCUboot's sector (4096 on nRF91); null: the part has none, and no slot on
+ * it can be swapped with internal flash. */
+const struct fota_erase_type* fota_sfdp_erase_of(const struct fota_sfdp* part, uint32_t size);
+
+/* Bytes by the density code of a JEDEC id (its third byte, a power of two); 0: no density that a SPI NOR part has. */
+uint32_t fota_jedec_size(const uint8_t id[3]);
 
 #ifdef __cplusplus
 }

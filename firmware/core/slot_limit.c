@@ -14,10 +14,21 @@ static uint64_t max_align(const struct fota_slot_geometry* g) {
     return g->write_size > MIN_ALIGN ? g->write_size : MIN_ALIGN;
 }
 
-/* In 64 bits: three status entries a sector times any 32-bit sector count must not wrap. */
-static uint64_t trailer_size(const struct fota_slot_geometry* g) {
-    const uint64_t status = 3u * (uint64_t)g->max_sectors * g->write_size;
-    return status + 4u * max_align(g) + align_up(MAGIC_SIZE, max_align(g));
+/* In 64 bits: status entries times any 32-bit sector count must not wrap. */
+static uint64_t trailer_size(enum fota_boot_mode mode, const struct fota_slot_geometry* g) {
+    const uint64_t sectors = g->max_sectors;
+    const uint64_t align = max_align(g);
+    uint64_t entries = 3u * sectors;
+    uint64_t fields = 4u; /* swap size, swap info, copy_done, image_ok */
+
+    if (mode == FOTA_BOOT_OFFSET) {
+        entries = 2u * sectors;
+        fields = 5u; /* and the TLV sizes of both images */
+    } else if (mode == FOTA_BOOT_OVERWRITE) {
+        entries = 0u;
+        fields = 3u; /* no swap size */
+    }
+    return (entries * g->write_size) + (fields * align) + align_up(MAGIC_SIZE, align);
 }
 
 static bool usable(const struct fota_slot_geometry* g) {
@@ -25,9 +36,13 @@ static bool usable(const struct fota_slot_geometry* g) {
            g->write_size != 0u;
 }
 
-uint32_t fota_trailer_size(const struct fota_slot_geometry* geometry) {
-    const uint64_t size = trailer_size(geometry);
+uint32_t fota_trailer_size(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry) {
+    const uint64_t size = trailer_size(mode, geometry);
     return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
+uint32_t fota_upload_offset(enum fota_boot_mode mode, uint32_t sector_size) {
+    return (mode == FOTA_BOOT_OFFSET) ? sector_size : 0u;
 }
 
 static uint64_t minus(uint64_t from, uint64_t what) {
@@ -38,6 +53,15 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* While the sector with the trailer's begin is in the scratch area, a trailer of one sector's entries stands there: the
+ * image must leave it room where the slot's trailer itself takes less of that sector. */
+static uint64_t scratch_padding(const struct fota_slot_geometry* g) {
+    const uint64_t in_scratch =
+        (3u * (uint64_t)g->write_size) + (4u * max_align(g)) + align_up(MAGIC_SIZE, max_align(g));
+    const uint64_t in_sector = ((trailer_size(FOTA_BOOT_SCRATCH, g) - 1u) % g->sector_size) + 1u;
+    return minus(in_scratch, in_sector);
+}
+
 uint32_t fota_image_limit(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry) {
     if (!usable(geometry)) {
         return 0u;
@@ -45,7 +69,7 @@ uint32_t fota_image_limit(enum fota_boot_mode mode, const struct fota_slot_geome
     const uint64_t primary = geometry->primary_size;
     const uint64_t secondary = geometry->secondary_size;
     const uint64_t sector = geometry->sector_size;
-    const uint64_t trailer = align_up(trailer_size(geometry), sector);
+    const uint64_t trailer = align_up(trailer_size(mode, geometry), sector);
     uint64_t limit = 0u;
 
     switch (mode) {
@@ -58,12 +82,10 @@ uint32_t fota_image_limit(enum fota_boot_mode mode, const struct fota_slot_geome
             limit = smaller(minus(primary, trailer), minus(secondary, trailer + sector));
             break;
         case FOTA_BOOT_SCRATCH:
-            limit = minus(smaller(primary, secondary), trailer_size(geometry));
+            limit = minus(smaller(primary, secondary), trailer_size(mode, geometry) + scratch_padding(geometry));
             break;
         case FOTA_BOOT_OVERWRITE:
-            /* No swap status: magic, image_ok, copy_done and swap info only. */
-            limit = minus(smaller(primary, secondary),
-                          3u * max_align(geometry) + align_up(MAGIC_SIZE, max_align(geometry)));
+            limit = minus(smaller(primary, secondary), trailer_size(mode, geometry));
             break;
     }
     return (uint32_t)limit;

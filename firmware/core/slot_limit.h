@@ -25,8 +25,13 @@ struct fota_slot_geometry {
     uint32_t write_size;     /* bytes; the larger of both slots' write blocks, 4 on nRF91 */
 };
 
-/* Bytes of the whole trailer: swap status for `max_sectors` sectors, swap info fields and magic. */
-uint32_t fota_trailer_size(const struct fota_slot_geometry* geometry);
+/* Bytes of a slot's trailer: swap status, fields and magic. Move and scratch keep three status entries for each of
+ * `max_sectors` sectors, offset two (and one field more), overwrite none. UINT32_MAX when it does not fit 32 bits. */
+uint32_t fota_trailer_size(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry);
+
+/* Where in the secondary slot an update begins: its first sector stays free for swap-using-offset, which moves the
+ * update down by one sector while it swaps. Bytes. */
+uint32_t fota_upload_offset(enum fota_boot_mode mode, uint32_t sector_size);
 
 /* Largest offset at which the image's last TLV may end, in bytes. 0 when the slots cannot hold any image in this mode,
  * or a field of `geometry` is 0. */

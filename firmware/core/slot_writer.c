@@ -26,6 +26,18 @@ static bool erase(const struct fota_flash* flash, uint32_t sector) {
            (flash->erase(flash->context, sector, flash->erase_size) == 0);
 }
 
+static enum fota_status erase_trailer(struct fota_slot_writer* writer) {
+    const struct fota_flash* flash = writer->flash;
+    const uint32_t last = flash->size - flash->erase_size;
+
+    writer->trailer_stale = false;
+    /* A package that reaches into the trailer's sector has had it erased already. */
+    if (writer->erased_to > last) {
+        return FOTA_OK;
+    }
+    return erase(flash, last) ? FOTA_OK : fail(writer);
+}
+
 enum fota_status fota_slot_writer_begin(struct fota_slot_writer* writer, const struct fota_flash* flash,
                                         const struct fota_hash* hash, uint32_t limit, uint32_t resume_at,
                                         uint32_t checksum) {
@@ -50,9 +62,18 @@ enum fota_status fota_slot_writer_begin(struct fota_slot_writer* writer, const s
         if ((hash != NULL) && (hash->start(hash->context) != 0)) {
             return FOTA_ERR_IO;
         }
-        if (!erase(flash, flash->size - flash->erase_size)) {
+        struct fota_swap_state trailer;
+        const enum fota_status status = fota_trailer_read(flash, &trailer);
+        if (status != FOTA_OK) {
+            return status;
+        }
+        if ((trailer.magic != FOTA_MAGIC_UNSET) && (erase_trailer(writer) != FOTA_OK)) {
             return FOTA_ERR_IO;
         }
+        writer->trailer_stale = (trailer.magic == FOTA_MAGIC_UNSET);
+    } else {
+        /* Whether the trailer was erased before the reset is not known; once more harms nothing. */
+        writer->trailer_stale = true;
     }
     writer->open = true;
     return FOTA_OK;
@@ -169,8 +190,9 @@ enum fota_status fota_slot_writer_prepare(struct fota_slot_writer* writer) {
             return fail(writer);
         }
         writer->erased_to += sector;
+        return FOTA_OK;
     }
-    return FOTA_OK;
+    return writer->trailer_stale ? erase_trailer(writer) : FOTA_OK;
 }
 
 enum fota_status fota_slot_writer_rewind(struct fota_slot_writer* writer) {
@@ -190,6 +212,9 @@ enum fota_status fota_slot_writer_finish(struct fota_slot_writer* writer) {
         (void)memset(&writer->tail[useful], (int)FOTA_ERASED, block - useful);
         writer->tail_size = 0u;
         status = put(writer, writer->tail, block, useful);
+    }
+    if ((status == FOTA_OK) && writer->trailer_stale) {
+        status = erase_trailer(writer);
     }
     writer->open = false;
     return status;

@@ -6,8 +6,9 @@
  * is repeated once; so is a failed write whose bytes are still erased. After any other failure the writer refuses
  * everything until it is begun again at a resume point.
  *
- * On beginning at 0 the last sector, which holds the trailer's magic, is erased: a slot with half a package is never
- * pending. */
+ * A new package needs the slot's last sector erased too, for the request that follows it. Where that sector still holds
+ * one, beginning at 0 erases it at once: a slot with half a package is never pending. Otherwise it waits for
+ * fota_slot_writer_prepare or the end, so that the first block, too, waits for one erase only. */
 #ifndef FOTA_CORE_SLOT_WRITER_H
 #define FOTA_CORE_SLOT_WRITER_H
 
@@ -33,6 +34,7 @@ struct fota_slot_writer {
     uint32_t sectors_checksum;         /* CRC-32 of the bytes before sectors_end */
     uint8_t tail[FOTA_MAX_WRITE_SIZE]; /* bytes short of a write block */
     uint8_t tail_size;
+    bool trailer_stale; /* the last sector is still to be erased */
     bool open;
 };
 
@@ -47,14 +49,15 @@ enum fota_status fota_slot_writer_begin(struct fota_slot_writer* writer, const s
 /* FOTA_ERR_RANGE: the chunk reaches past the limit; nothing of it was taken. */
 enum fota_status fota_slot_writer_write(struct fota_slot_writer* writer, const void* data, size_t size);
 
-/* Erases the next sector if it is not erased yet: at most one erase. */
+/* Erases the next sector if it is not erased yet, else the trailer's if that is due: at most one erase. */
 enum fota_status fota_slot_writer_prepare(struct fota_slot_writer* writer);
 
 /* Forgets the bytes short of a write block: the next chunk starts at `programmed`, for a server that sends the rest
  * anew. */
 enum fota_status fota_slot_writer_rewind(struct fota_slot_writer* writer);
 
-/* Programs the rest, filled up to a write block with 0xff, and closes the writer. */
+/* Programs the rest, filled up to a write block with 0xff, and closes the writer. The trailer's sector is erased
+ * then, if it was still due. What the package is, fota_image_check says. */
 enum fota_status fota_slot_writer_finish(struct fota_slot_writer* writer);
 
 /* Bytes taken so far, the unprogrammed tail included. */

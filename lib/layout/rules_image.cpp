@@ -99,8 +99,8 @@ void image_exceeds_swap_limit(const Project& project, const Inputs& inputs, Find
     if (facts.end <= limit) return;
     // imgtool counts 128 sectors, does not round its trailer up and keeps no sector for the move.
     const fota_slot_geometry assumed{1, 1, page_size, 128, write_size};
-    const auto accepted =
-        layout->primary.size - std::min<std::uint64_t>(layout->primary.size, fota_trailer_size(&assumed));
+    const auto accepted = layout->primary.size -
+                          std::min<std::uint64_t>(layout->primary.size, fota_trailer_size(FOTA_BOOT_MOVE, &assumed));
     auto& f = findings.add(
         Severity::error, {facts.name, 0},
         fmt::format(

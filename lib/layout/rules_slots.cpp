@@ -150,7 +150,8 @@ void scratch_with_external_flash(const Project& project, const Inputs&, Findings
 void data_in_slot_trailer(const Project& project, const Inputs&, Findings& findings) {
     const auto layout = known_slots(project);
     const fota_slot_geometry geometry{1, 1, page_size, layout.max_sectors, write_size};
-    const auto trailer = (std::uint64_t{fota_trailer_size(&geometry)} + page_size - 1) / page_size * page_size;
+    const auto trailer =
+        (std::uint64_t{fota_trailer_size(boot_mode(project), &geometry)} + page_size - 1) / page_size * page_size;
     const auto* secondary = project.partition("mcuboot_secondary");
     if (secondary == nullptr || trailer > secondary->size) return;
     for (const auto* leaf : project.partitions->leaves(secondary->region)) {

@@ -79,7 +79,7 @@ Result<fota_swap_type> Board::next_swap() const {
     fota_swap_state secondary{};
     TRY_VOID(check(fota_trailer_read(&primary_.core(), &primary), "reading the primary slot's trailer"));
     TRY_VOID(check(fota_trailer_read(&secondary_.core(), &secondary), "reading the secondary slot's trailer"));
-    return fota_next_swap(&primary, &secondary);
+    return fota_next_swap(FOTA_BOOT_MOVE, &primary, &secondary);
 }
 
 }  // namespace fota::virtdev

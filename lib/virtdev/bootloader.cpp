@@ -204,7 +204,7 @@ class Boot {
         }
         const bool begun = status.type != FOTA_SWAP_NONE;
         if (!begun) {
-            status.type = fota_next_swap(&primary_state_, &secondary_state_);
+            status.type = fota_next_swap(FOTA_BOOT_MOVE, &primary_state_, &secondary_state_);
             log("I: Image index: 0, Swap type: {}", swap_name(status.type));
         }
         if (status.type == FOTA_SWAP_NONE) return {};
@@ -225,7 +225,7 @@ class Boot {
     /// go last, so an interrupted copy starts again.
     Result<void> overwrite() {
         TRY_VOID(read_trailers());
-        const auto type = fota_next_swap(&primary_state_, &secondary_state_);
+        const auto type = fota_next_swap(FOTA_BOOT_MOVE, &primary_state_, &secondary_state_);
         log("I: Image index: 0, Swap type: {}", swap_name(type));
         if (type == FOTA_SWAP_NONE) return {};
         TRY(auto image, candidate(type));

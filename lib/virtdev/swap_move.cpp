@@ -43,7 +43,7 @@ Result<void> init_status(const SlotPair& pair, const SwapStatus& status) {
     if (secondary.image_ok == FOTA_FLAG_SET) {
         TRY_VOID(check(fota_trailer_write_image_ok(&primary), "writing the image_ok flag"));
     }
-    TRY_VOID(check(fota_trailer_write_swap_size(&primary, status.swap_size), "writing the swap size"));
+    TRY_VOID(check(fota_trailer_write_swap_size(&primary, FOTA_BOOT_MOVE, status.swap_size), "writing the swap size"));
     return check(fota_trailer_write_magic(&primary), "writing the magic");
 }
 
@@ -57,7 +57,7 @@ Result<void> secure_revert(const SlotPair& pair, const SwapStatus& status) {
     if (state.magic != FOTA_MAGIC_UNSET) return {};
     TRY_VOID(erase_trailer(pair, pair.secondary));
     TRY_VOID(check(fota_trailer_write_image_ok(&slot), "writing the image_ok flag"));
-    TRY_VOID(check(fota_trailer_write_swap_size(&slot, status.swap_size), "writing the swap size"));
+    TRY_VOID(check(fota_trailer_write_swap_size(&slot, FOTA_BOOT_MOVE, status.swap_size), "writing the swap size"));
     return check(fota_trailer_write_magic(&slot), "writing the magic");
 }
 

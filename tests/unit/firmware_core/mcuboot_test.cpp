@@ -72,6 +72,28 @@ TEST(CoreImage, SaysWhatItCannotJudge) {
     EXPECT_EQ(fota_image_check(&broken.flash, 65536, &hash.hash, nullptr), FOTA_ERR_IO);
 }
 
+TEST(CoreImage, ReadsTheRunningImagesHash) {
+    std::uint8_t hash[FOTA_IMAGE_HASH_MAX];
+    std::uint16_t size = 0;
+    for (const auto& [name, expected] : {std::pair{"p256-4k", 32}, {"p384-4k", 48}, {"ed25519-sha512", 64}}) {
+        StrictNor nor(65536);
+        put(nor, load(std::string("mcuboot/img/") + name + ".bin"));
+        ASSERT_EQ(fota_image_read_hash(&nor.flash, 65536, hash, &size), FOTA_OK) << name;
+        ASSERT_EQ(size, expected) << name;
+        fota_image_extent image{};
+        ASSERT_EQ(fota_image_walk(&nor.flash, 65536, &image), FOTA_OK);
+        EXPECT_TRUE(std::equal(hash, hash + size, nor.cells.begin() + image.hash_offset)) << name;
+    }
+    StrictNor none(65536);
+    EXPECT_EQ(fota_image_read_hash(&none.flash, 65536, hash, &size), FOTA_ERR_FORMAT);
+    put(none, load("mcuboot/bad/no-hash.bin"));
+    EXPECT_EQ(fota_image_read_hash(&none.flash, 65536, hash, &size), FOTA_ERR_FORMAT);
+    StrictNor broken(65536);
+    put(broken, load("mcuboot/img/p256-4k.bin"));
+    broken.failing_reads = 1;
+    EXPECT_EQ(fota_image_read_hash(&broken.flash, 65536, hash, &size), FOTA_ERR_IO);
+}
+
 TEST(CoreImage, SizesThatWrapAreRefused) {
     for (const char* name :
          {"img-size-wrap", "hdr-size-ffff", "prot-total-ffff", "tlv-total-minus1", "flip-magic", "img-size-plus1"}) {
@@ -127,7 +149,7 @@ TEST(CoreTrailer, LiesWhereImgtoolPutIt) {
 }
 
 TEST(CoreTrailer, OffsetsOfTheDksSlot) {
-    const fota_trailer dk{0xe8000, 4, 256};
+    const fota_trailer dk{0xe8000, 4, 256, FOTA_BOOT_MOVE};
     ASSERT_TRUE(fota_trailer_fits(&dk));
     EXPECT_EQ(fota_trailer_magic_offset(&dk), 0xe8000u - 16);
     EXPECT_EQ(fota_trailer_image_ok_offset(&dk), 0xe8000u - 24);
@@ -135,12 +157,35 @@ TEST(CoreTrailer, OffsetsOfTheDksSlot) {
     EXPECT_EQ(fota_trailer_swap_info_offset(&dk), 0xe8000u - 40);
     EXPECT_EQ(fota_trailer_swap_size_offset(&dk), 0xe8000u - 48);
     EXPECT_EQ(fota_trailer_status_offset(&dk), 0xe8000u - 48 - 256 * 3 * 4);
-    const fota_trailer too_many{4096, 4, 512};
+    EXPECT_EQ(fota_trailer_status_entries(&dk), 3u * 256);
+    const fota_trailer too_many{4096, 4, 512, FOTA_BOOT_MOVE};
     EXPECT_FALSE(fota_trailer_fits(&too_many));
-    const fota_trailer absurd{0xffffffff, 32, 0xffffffff};
+    const fota_trailer absurd{0xffffffff, 32, 0xffffffff, FOTA_BOOT_MOVE};
     EXPECT_FALSE(fota_trailer_fits(&absurd));
-    const fota_trailer odd{65536, 3, 16};
+    const fota_trailer odd{65536, 3, 16, FOTA_BOOT_MOVE};
     EXPECT_FALSE(fota_trailer_fits(&odd));
+}
+
+TEST(CoreTrailer, EachModeHasItsOwnFieldsBelowTheSwapInfo) {
+    const fota_trailer offset{0xe9000, 4, 256, FOTA_BOOT_OFFSET};
+    EXPECT_EQ(fota_trailer_swap_info_offset(&offset), 0xe9000u - 40);
+    EXPECT_EQ(fota_trailer_tlv_sizes_offset(&offset), 0xe9000u - 48);
+    EXPECT_EQ(fota_trailer_swap_size_offset(&offset), 0xe9000u - 56);
+    EXPECT_EQ(fota_trailer_status_offset(&offset), 0xe9000u - 56 - 256 * 2 * 4);
+    EXPECT_EQ(fota_trailer_status_entries(&offset), 2u * 256);
+    const fota_trailer overwrite{0xe8000, 4, 256, FOTA_BOOT_OVERWRITE};
+    EXPECT_EQ(fota_trailer_status_offset(&overwrite), 0xe8000u - 40);
+    EXPECT_EQ(fota_trailer_status_entries(&overwrite), 0u);
+    // What a scratch area keeps: one sector's entries.
+    const fota_trailer scratch{4096, 4, 1, FOTA_BOOT_SCRATCH};
+    EXPECT_EQ(fota_trailer_status_offset(&scratch), 4096u - 48 - 12);
+    const fota_trailer coarse{65536, 16, 16, FOTA_BOOT_OFFSET};
+    EXPECT_EQ(fota_trailer_swap_size_offset(&coarse), 65536u - 16 - 5 * 16);
+    StrictNor slot(65536);
+    ASSERT_EQ(fota_trailer_write_swap_size(&slot.flash, FOTA_BOOT_OFFSET, 0x01020304), FOTA_OK);
+    ASSERT_EQ(fota_trailer_write_tlv_sizes(&slot.flash, 0x1122, 0x3344), FOTA_OK);
+    const Bytes expected = {4, 3, 2, 1, 0xff, 0xff, 0xff, 0xff, 0x22, 0x11, 0x44, 0x33};
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), slot.cells.end() - 56));
 }
 
 TEST(CoreTrailer, NextSwapForEveryPairOfTrailers) {
@@ -160,7 +205,13 @@ TEST(CoreTrailer, NextSwapForEveryPairOfTrailers) {
                         }
                         if (sm == FOTA_MAGIC_GOOD && sok == FOTA_FLAG_UNSET) expected = FOTA_SWAP_TEST;
                         if (sm == FOTA_MAGIC_GOOD && sok == FOTA_FLAG_SET) expected = FOTA_SWAP_PERMANENT;
-                        EXPECT_EQ(fota_next_swap(&primary, &secondary), expected);
+                        EXPECT_EQ(fota_next_swap(FOTA_BOOT_MOVE, &primary, &secondary), expected);
+                        EXPECT_EQ(fota_next_swap(FOTA_BOOT_OFFSET, &primary, &secondary), expected);
+                        // A revert that swap-using-offset has begun stands in the secondary slot.
+                        const fota_swap_state begun{sm, sok, FOTA_FLAG_SET, FOTA_SWAP_NONE};
+                        const bool revert = sm == FOTA_MAGIC_GOOD && sok == FOTA_FLAG_UNSET;
+                        EXPECT_EQ(fota_next_swap(FOTA_BOOT_OFFSET, &primary, &begun),
+                                  revert ? FOTA_SWAP_REVERT : expected);
                         seen++;
                     }
                 }
@@ -180,7 +231,7 @@ TEST(CoreTrailer, MarkPendingAndConfirm) {
         ASSERT_EQ(fota_trailer_read(&secondary.flash, &wish), FOTA_OK);
         ASSERT_EQ(fota_trailer_read(&primary.flash, &running), FOTA_OK);
         const auto type = permanent ? FOTA_SWAP_PERMANENT : FOTA_SWAP_TEST;
-        EXPECT_EQ(fota_next_swap(&running, &wish), type);
+        EXPECT_EQ(fota_next_swap(FOTA_BOOT_MOVE, &running, &wish), type);
         EXPECT_EQ(wish.swap_type, type);
         // Again: nothing to do, nothing written twice (the strict flash would object).
         const auto writes = secondary.writes;

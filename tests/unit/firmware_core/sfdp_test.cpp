@@ -41,7 +41,34 @@ TEST(Sfdp, DecodesTheTableOfTheDksFlash) {
         EXPECT_EQ(part.erase[i].size, sizes[i]);
         EXPECT_EQ(part.erase[i].opcode, opcodes[i]);
         EXPECT_EQ(part.erase[i].typical_ms, times[i]);
+        EXPECT_EQ(part.erase[i].max_ms, 8 * times[i]);
     }
+    EXPECT_EQ(part.page_program_max_us, 6u * 896);
+}
+
+TEST(Sfdp, ChoosesTheEraseThatFits) {
+    fota_sfdp part{};
+    ASSERT_EQ(fota_bfp_decode(mx25r.data(), mx25r.size(), &part), FOTA_OK);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 0, 0xe8000)->size, 65536u);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 0, 65535)->size, 32768u);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 0x8000, 65536)->size, 32768u);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 0x1000, 65536)->size, 4096u);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 0, 4095), nullptr);
+    EXPECT_EQ(fota_sfdp_erase_at(&part, 100, 4096), nullptr);
+    EXPECT_EQ(fota_sfdp_erase_of(&part, 4096)->opcode, 0x20);
+    EXPECT_EQ(fota_sfdp_erase_of(&part, 8192), nullptr);
+    EXPECT_EQ(fota_sfdp_erase_of(&part, 0), nullptr);
+}
+
+TEST(Sfdp, DensityOfAJedecId) {
+    const std::uint8_t dk[] = {0xc2, 0x28, 0x17};
+    const std::uint8_t gd25[] = {0xc8, 0x60, 0x19};
+    const std::uint8_t silent[] = {0xff, 0xff, 0xff};
+    const std::uint8_t zero[] = {0, 0, 0};
+    EXPECT_EQ(fota_jedec_size(dk), 8u << 20);
+    EXPECT_EQ(fota_jedec_size(gd25), 32u << 20);
+    EXPECT_EQ(fota_jedec_size(silent), 0u);
+    EXPECT_EQ(fota_jedec_size(zero), 0u);
 }
 
 TEST(Sfdp, AShortTableLeavesOutWhatItDoesNotSay) {
@@ -102,6 +129,9 @@ TEST(Sfdp, AnyBytesAreDecodedOrRefused) {
         if (fota_bfp_decode(table.data(), table.size(), &part) != FOTA_OK) continue;
         ASSERT_NE(part.size, 0u);
         ASSERT_GE(part.page_size, 1u);
+        const auto offset = static_cast<std::uint32_t>(random());
+        const auto* type = fota_sfdp_erase_at(&part, offset, static_cast<std::uint32_t>(random()));
+        ASSERT_TRUE(type == nullptr || offset % type->size == 0);
     }
 }
 

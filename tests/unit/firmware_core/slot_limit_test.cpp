@@ -22,6 +22,25 @@ TEST(SlotLimit, OfTheDkLayout) {
     EXPECT_EQ(fota_image_limit(FOTA_BOOT_MOVE, &few), 14u * 4096 - 8192);
 }
 
+TEST(SlotLimit, OffsetKeepsTwoStatusEntriesForASectorWhereMoveKeepsThree) {
+    const fota_slot_geometry dk{0xe8000, 0xe9000, 4096, 400, 4};
+    EXPECT_EQ(fota_trailer_size(FOTA_BOOT_MOVE, &dk), 400u * 12 + 48);
+    EXPECT_EQ(fota_trailer_size(FOTA_BOOT_OFFSET, &dk), 400u * 8 + 56);
+    EXPECT_EQ(fota_trailer_size(FOTA_BOOT_OVERWRITE, &dk), 40u);
+    EXPECT_EQ(fota_image_limit(FOTA_BOOT_MOVE, &dk), 0xe8000u - 8192 - 4096);
+    EXPECT_EQ(fota_image_limit(FOTA_BOOT_OFFSET, &dk), 0xe8000u - 4096);
+    EXPECT_EQ(fota_upload_offset(FOTA_BOOT_OFFSET, 4096), 4096u);
+    EXPECT_EQ(fota_upload_offset(FOTA_BOOT_MOVE, 4096), 0u);
+}
+
+TEST(SlotLimit, TheScratchAreasOwnTrailerNeedsRoom) {
+    // 338 sectors: the trailer takes 8 bytes of its first sector, one in the scratch area would take 60.
+    const fota_slot_geometry tight{0x160000, 0x160000, 4096, 338, 4};
+    EXPECT_EQ(fota_image_limit(FOTA_BOOT_SCRATCH, &tight), 0x160000u - (338u * 12 + 48) - 52);
+    const fota_slot_geometry loose{0x160000, 0x160000, 4096, 352, 4};
+    EXPECT_EQ(fota_image_limit(FOTA_BOOT_SCRATCH, &loose), 0x160000u - (352u * 12 + 48));
+}
+
 TEST(SlotLimit, NeverWraps) {
     const fota_slot_geometry tiny{4096, 4096, 4096, 128, 4};
     EXPECT_EQ(fota_image_limit(FOTA_BOOT_MOVE, &tiny), 0u);

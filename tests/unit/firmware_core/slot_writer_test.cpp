@@ -96,6 +96,55 @@ TEST(SlotWriter, ANewPackageTakesBackAPendingRequest) {
     EXPECT_EQ(state.magic, FOTA_MAGIC_UNSET);
 }
 
+TEST(SlotWriter, EvenTheFirstBlockWaitsForOneErase) {
+    // A slot that MCUboot has swapped: old content, an erased trailer.
+    StrictNor nor(slot_size);
+    fill_with_old_content(nor);
+    std::fill_n(nor.cells.end() - 4096, 4096, std::uint8_t{0xff});
+    nor.cells[slot_size - 4000] = 0;  // an old status entry that the next swap must not find
+    const Bytes package = pattern(limit, 6);
+    fota_slot_writer writer{};
+    for (std::size_t at = 0; at < package.size(); at += 512) {
+        const auto erases = nor.erases;
+        if (at == 0) {
+            ASSERT_EQ(fota_slot_writer_begin(&writer, &nor.flash, nullptr, limit, 0, 0), FOTA_OK);
+        }
+        ASSERT_EQ(fota_slot_writer_write(&writer, package.data() + at, 512), FOTA_OK);
+        ASSERT_LE(nor.erases - erases, at == 0 ? 1u : 0u) << at;
+        const auto before = nor.erases;
+        ASSERT_EQ(fota_slot_writer_prepare(&writer), FOTA_OK);
+        ASSERT_LE(nor.erases - before, 1u);
+    }
+    const auto erases = nor.erases;
+    ASSERT_EQ(fota_slot_writer_finish(&writer), FOTA_OK);
+    EXPECT_EQ(nor.erases, erases) << "the trailer's sector was prepared long before";
+    EXPECT_EQ(nor.cells[slot_size - 4000], 0xff);
+    EXPECT_TRUE(holds(nor, package));
+    EXPECT_EQ(nor.erases, 1 + limit / 4096);
+}
+
+TEST(SlotWriter, APackageMayReachIntoTheTrailersSector) {
+    // Overwrite-only and scratch: the trailer shares its sector with the image's end.
+    const std::uint32_t end = slot_size - 40;
+    const Bytes package = pattern(end, 7);
+    for (bool ahead : {false, true}) {
+        StrictNor nor(slot_size);
+        fill_with_old_content(nor);
+        fota_slot_writer writer{};
+        ASSERT_EQ(fota_slot_writer_begin(&writer, &nor.flash, nullptr, end, 0, 0), FOTA_OK);
+        for (std::size_t at = 0; at < package.size(); at += 1000) {
+            const std::size_t size = std::min<std::size_t>(1000, package.size() - at);
+            ASSERT_EQ(fota_slot_writer_write(&writer, package.data() + at, size), FOTA_OK);
+            if (ahead) {
+                ASSERT_EQ(fota_slot_writer_prepare(&writer), FOTA_OK);
+            }
+        }
+        ASSERT_EQ(fota_slot_writer_finish(&writer), FOTA_OK);
+        EXPECT_TRUE(holds(nor, package));
+        EXPECT_EQ(fota_mark_pending(&nor.flash, false), FOTA_OK);
+    }
+}
+
 TEST(SlotWriter, StaysBelowTheLimit) {
     StrictNor nor(slot_size);
     const Bytes package = pattern(9001, 2);
