@@ -1,0 +1,27 @@
+/* MCUboot's two slots as the firmware core sees them: the primary in the SoC's flash, the secondary in the SPI NOR
+ * part. Addresses come from Partition Manager where nRF Connect SDK runs it, otherwise from the devicetree. */
+#ifndef APP_SLOTS_H
+#define APP_SLOTS_H
+
+#include <stdint.h>
+
+#include "core/flash.h"
+
+struct device;
+
+/* Opens both areas. 0, or a negative errno: -ENODEV when the part behind the secondary slot did not come up. */
+int slots_open(void);
+
+const struct fota_flash* slots_primary(void);
+const struct fota_flash* slots_secondary(void);
+
+/* Bytes: where the last TLV of an image may end, by the swap mode and both slots. */
+uint32_t slots_image_limit(void);
+
+/* "move", "offset", "scratch" or "overwrite": how the bootloader of this build installs an image. */
+const char* slots_boot_mode(void);
+
+/* The SPI NOR part that holds the secondary slot. */
+const struct device* slots_external_device(void);
+
+#endif
