@@ -62,14 +62,13 @@ int exit_code(Errc code) noexcept {
 }
 
 std::vector<std::string> hints(const Error& error) {
+    if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
     const std::string file(error.detail("file"));
     switch (error.code()) {
         case Errc::internal:
             return {"this is a bug in fotactl: please report it with the command line and `fotactl --version`"};
-        case Errc::usage: {
-            if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
+        case Errc::usage:
             return {};
-        }
         case Errc::file_unreadable:
             return {"check the path and its permissions: ls -l " + (file.empty() ? "FILE" : file)};
         case Errc::file_unwritable:
@@ -81,7 +80,6 @@ std::vector<std::string> hints(const Error& error) {
                 "an MCUboot image begins with 3d b8 f3 96; sign one: fotactl image sign --key KEY --version 1.2.3 IN "
                 "OUT"};
         case Errc::image_rejected:
-            if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
             return {"look inside: fotactl image show " + (file.empty() ? "IMAGE" : file)};
         case Errc::signature_invalid:
             return {"the file was changed after signing, or cut in transit: sign it again from the build's output"};

@@ -17,9 +17,7 @@ namespace {
 struct Options {
     std::string in;
     std::string out;
-    std::string key;
-    PassphraseOptions passphrase;
-    bool deterministic = false;
+    SigningOptions signing;
 
     std::string version;
     std::string header_size = "0x200";
@@ -43,10 +41,7 @@ struct Options {
 void bind(CLI::App& app, Options& options) {
     app.add_option("IN", options.in, "payload as linked, Intel HEX if it is named .hex; - is stdin")->required();
     app.add_option("OUT", options.out, "signed image, Intel HEX if it is named .hex; - is stdout")->required();
-    app.add_option("--key", options.key, "private key (PEM, mode 0600)")->type_name("KEY")->required();
-    bind_passphrase(app, options.passphrase);
-    app.add_flag("--deterministic", options.deterministic,
-                 "the same input gives the same bytes (RFC 6979; derived PSS salt)");
+    bind_signing(app, options.signing);
     app.add_option("--version", options.version, "version of the image: 1.2.3 or 1.2.3+4")
         ->type_name("VERSION")
         ->required();
@@ -177,18 +172,17 @@ Result<> write_image(const Options& options, const image::Built& built, const im
 }
 
 Result<Signed> sign(const Options& options) {
-    if (options.deterministic && !options.encrypt_to.empty())
+    if (options.signing.deterministic && !options.encrypt_to.empty())
         return fail(Errc::usage,
                     "expected --deterministic or --encrypt-to, found both: every encryption has a key of its own");
     TRY(auto sign_options, to_sign_options(options));
-    TRY(auto key, load_signing_key(options.key, options.passphrase));
+    TRY(const auto signer, load_signer(options.signing));
     if (!options.encrypt_to.empty()) {
         TRY(auto recipient, load_public_key(options.encrypt_to));
         sign_options.encryption = image::Encryption{.recipient = std::move(recipient), .bits = options.encrypt_bits};
     }
     TRY(const auto payload, read_payload(options));
-    image::KeySigner signer(std::move(key), options.deterministic);
-    auto built = image::build(payload.bytes, sign_options, &signer);
+    auto built = image::build(payload.bytes, sign_options, signer.get());
     if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
     auto bytes = image::to_binary(*built, sign_options);
     TRY(auto parsed, image::parse(bytes));

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "adapters/external_signer.hpp"
+#include "adapters/pkcs11_signer.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
 
@@ -18,8 +20,10 @@ Failure about(const std::string& path, Error error) {
 
 Failure passphrase_missing(const std::string& path) {
     return fail(
-        Error(Errc::usage, fmt::format("{} is encrypted: expected --passphrase-file or --passphrase-env, found neither",
-                                       shown_path(path)))
+        Error(
+            Errc::usage,
+            fmt::format("{} is encrypted: expected --passphrase-file, --passphrase-env or --passphrase-fd, found none",
+                        shown_path(path)))
             .with("hint", "put the passphrase into a file of mode 0600 and name it with --passphrase-file"));
 }
 
@@ -31,22 +35,73 @@ Result<image::PrivateKey> decrypt(const std::string& path, BytesView bytes, cons
     return key;
 }
 
+struct TokenKey {
+    adapters::Pkcs11Uri uri;
+    std::optional<image::Passphrase> pin;
+};
+
+/// The PIN comes from the options or from the URI's pin-source.
+Result<TokenKey> read_token_key(const std::string& uri, const PassphraseOptions& options) {
+    TokenKey out;
+    TRY(out.uri, adapters::Pkcs11Uri::parse(uri));
+    auto from = options;
+    if (!out.uri.pin_source.empty()) {
+        if (from.given())
+            return fail(Errc::usage, "expected the PIN from one place, found pin-source in the URI and an option");
+        from.file = out.uri.pin_source;
+    }
+    TRY(out.pin, read_passphrase(from));
+    return out;
+}
+
+Result<image::PublicKey> load_token_public_key(const std::string& uri, const PassphraseOptions& options) {
+    TRY(const auto key, read_token_key(uri, options));
+    return adapters::read_pkcs11_public_key(key.uri, key.pin ? &*key.pin : nullptr);
+}
+
+Result<std::unique_ptr<image::Signer>> load_token_signer(const SigningOptions& options) {
+    TRY(const auto key, read_token_key(options.key, options.passphrase));
+    TRY(auto signer, adapters::open_pkcs11_signer(key.uri, key.pin ? &*key.pin : nullptr));
+    if (options.deterministic && signer->public_key().type() != image::KeyType::ed25519)
+        return fail(Errc::usage,
+                    "expected --deterministic with a key in a file or with Ed25519, found a token that makes its own "
+                    "random numbers");
+    return signer;
+}
+
+Result<std::unique_ptr<image::Signer>> external_signer(const SigningOptions& options) {
+    if (options.deterministic)
+        return fail(Errc::usage, "expected --deterministic or --sign-with, found both: the command decides on that");
+    TRY(auto command, adapters::split_command(options.sign_with));
+    TRY(const auto timeout, parse_duration(options.sign_timeout));
+    TRY(auto key, load_public_half(options.key, options.passphrase));
+    return std::unique_ptr<image::Signer>(
+        std::make_unique<adapters::ExternalSigner>(std::move(key), std::move(command), timeout));
+}
+
 }  // namespace
 
 void bind_passphrase(CLI::App& app, PassphraseOptions& options) {
-    auto* file =
-        app.add_option("--passphrase-file", options.file, "file with the passphrase of the private key (mode 0600)")
-            ->type_name("FILE");
-    app.add_option("--passphrase-env", options.env, "environment variable with the passphrase")
-        ->type_name("NAME")
-        ->excludes(file);
+    auto* file = app.add_option("--passphrase-file", options.file,
+                                "file with the passphrase of the private key, or the PIN of its token (mode 0600)")
+                     ->type_name("FILE");
+    auto* env = app.add_option("--passphrase-env", options.env, "environment variable with it")
+                    ->type_name("NAME")
+                    ->excludes(file);
+    app.add_option("--passphrase-fd", options.fd, "open file descriptor to read it from")
+        ->type_name("N")
+        ->check(CLI::Range(0, 65535))
+        ->excludes(file)
+        ->excludes(env);
 }
 
 Result<std::optional<image::Passphrase>> read_passphrase(const PassphraseOptions& options) {
-    if (options.file.empty() && options.env.empty()) return std::nullopt;
+    if (!options.given()) return std::nullopt;
     std::string text;
-    if (!options.file.empty()) {
-        TRY(const auto bytes, read_secret_file(options.file, 4096));
+    if (options.env.empty()) {
+        // A descriptor of a file is a secret file by its own name.
+        TRY(const auto bytes,
+            read_secret_file(options.fd >= 0 ? fmt::format("/dev/fd/{}", options.fd) : options.file, 4096));
         text = as_text(bytes.reveal());
         while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     } else if (const char* value = std::getenv(options.env.c_str()); value != nullptr) {
@@ -60,6 +115,7 @@ Result<std::optional<image::Passphrase>> read_passphrase(const PassphraseOptions
 }
 
 Result<image::PublicKey> load_public_key(const std::string& path) {
+    if (adapters::is_pkcs11_uri(path)) return load_token_public_key(path, {});
     TRY(const auto bytes, read_file(path, small_file_limit));
     auto key = image::PublicKey::parse(bytes);
     if (!key) return about(path, std::move(key).error());
@@ -67,6 +123,7 @@ Result<image::PublicKey> load_public_key(const std::string& path) {
 }
 
 Result<image::PublicKey> load_public_half(const std::string& path, const PassphraseOptions& options) {
+    if (adapters::is_pkcs11_uri(path)) return load_token_public_key(path, options);
     TRY(auto bytes, read_file(path, small_file_limit));
     const Secret<Bytes> wiped(std::move(bytes));
     if (image::is_encrypted_key(wiped.reveal())) {
@@ -79,8 +136,37 @@ Result<image::PublicKey> load_public_half(const std::string& path, const Passphr
 }
 
 Result<image::PrivateKey> load_signing_key(const std::string& path, const PassphraseOptions& options) {
+    if (adapters::is_pkcs11_uri(path))
+        return fail(Errc::key_unusable,
+                    "expected a key in a file here, found a pkcs11: URI: its key cannot leave its token");
     TRY(const auto bytes, read_secret_file(path));
     return decrypt(path, bytes.reveal(), options);
+}
+
+void bind_signing(CLI::App& app, SigningOptions& options) {
+    app.add_option("--key", options.key, "private key: a PEM file of mode 0600, or a pkcs11: URI")
+        ->type_name("KEY")
+        ->required();
+    bind_passphrase(app, options.passphrase);
+    app.add_flag("--deterministic", options.deterministic,
+                 "the same input gives the same bytes (RFC 6979; derived PSS salt)");
+    auto* command =
+        app.add_option(
+               "--sign-with", options.sign_with,
+               "command that gets the digest on stdin (for Ed25519 the message) and answers with the signature on "
+               "stdout; run without a shell; --key is then its public key")
+            ->type_name("CMD");
+    app.add_option("--sign-timeout", options.sign_timeout, "how long that command may take")
+        ->type_name("DURATION")
+        ->capture_default_str()
+        ->needs(command);
+}
+
+Result<std::unique_ptr<image::Signer>> load_signer(const SigningOptions& options) {
+    if (!options.sign_with.empty()) return external_signer(options);
+    if (adapters::is_pkcs11_uri(options.key)) return load_token_signer(options);
+    TRY(auto key, load_signing_key(options.key, options.passphrase));
+    return std::unique_ptr<image::Signer>(std::make_unique<image::KeySigner>(std::move(key), options.deterministic));
 }
 
 }  // namespace fota::cli

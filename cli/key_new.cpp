@@ -40,7 +40,7 @@ int run(Program& program, const Options& options) {
     if (!key) return program.out.fail(key.error());
     const auto text = fmt::format(
         "key      {} {} · {} · {}", key_type_name(key->type()), short_hex(key->fingerprint()), shown_path(options.out),
-        options.passphrase.file.empty() && options.passphrase.env.empty() ? "not encrypted, mode 0600" : "encrypted");
+        options.passphrase.given() ? "encrypted" : "not encrypted, mode 0600");
     options.out == "-" ? program.out.note(text) : program.out.line(text);
     return program.out.result("done",
                               {{"type", options.type}, {"file", options.out}, {"sha256", to_hex(key->fingerprint())}});

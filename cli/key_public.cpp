@@ -18,7 +18,7 @@ struct Options {
 };
 
 void bind(CLI::App& app, Options& options) {
-    app.add_option("--key", options.key, "key file, private or public")->type_name("KEY")->required();
+    app.add_option("--key", options.key, "key file, private or public, or a pkcs11: URI")->type_name("KEY")->required();
     app.add_option("--format", options.format, "pem, der (as the bootloader embeds it), c, rust, or sha256 (of der)")
         ->check(CLI::IsMember({"pem", "der", "c", "rust", "sha256"}))
         ->capture_default_str();

@@ -13,7 +13,7 @@ struct Options {
 };
 
 void bind(CLI::App& app, Options& options) {
-    app.add_option("--key", options.key, "key file, private or public")->type_name("KEY")->required();
+    app.add_option("--key", options.key, "key file, private or public, or a pkcs11: URI")->type_name("KEY")->required();
     bind_passphrase(app, options.passphrase);
 }
 

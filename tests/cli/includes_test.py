@@ -66,7 +66,8 @@ HEADERS = [
     (r"p11-kit/", "p11-kit"),
     # Pure modules open nothing, spawn nothing and log nothing: what would let them is a library of its own here.
     (r"(fstream|filesystem|iostream|thread|mutex|condition_variable|future|csignal|cstdio)$", "system"),
-    (r"(sys|netinet|arpa|net|linux)/|(unistd|fcntl|termios|pty|poll|signal|dirent|netdb|pwd|grp|ifaddrs|time|stdio)\.h$",
+    (r"(sys|netinet|arpa|net|linux)/|(unistd|fcntl|termios|pty|poll|signal|spawn|dlfcn|dirent|netdb|pwd|grp|ifaddrs|time"
+     r"|stdio)\.h$",
      "system"),
     # The C headers of a freestanding or nearly freestanding implementation, and the C++ standard library.
     (r"(stdint|stddef|stdbool|stdarg|limits|string|errno|inttypes)\.h$", "standard"),

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Keys that are not files: a PKCS#11 token (SoftHSM2) and external signing commands."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.run_fotactl import Case, environment  # noqa: E402
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "2468013579"
+TYPES = {"p256": "EC:prime256v1", "p384": "EC:secp384r1", "r2048": "rsa:2048", "r3072": "rsa:3072",
+         "ed": "EC:edwards25519"}
+PAYLOAD = bytes(range(256)) * 40
+SIGN = ("--version", "1.2.3", "--pad-header", "payload.bin", "signed.bin")
+
+
+@unittest.skipUnless(shutil.which("softhsm2-util") and shutil.which("pkcs11-tool") and os.path.exists(MODULE),
+                     "softhsm2 and opensc are not installed")
+class Token(Case):
+    """One token with a key of each type, all of them on it at once."""
+
+    def setUp(self):
+        super().setUp()
+        (self.dir / "tokens").mkdir()
+        conf = self.write("softhsm2.conf", f"directories.tokendir = {self.dir}/tokens\nlog.level = ERROR\n")
+        self.env = {"SOFTHSM2_CONF": str(conf)}
+        self.tool("softhsm2-util", "--init-token", "--free", "--label", "release", "--pin", PIN, "--so-pin", PIN)
+        self.write("payload.bin", PAYLOAD)
+        self.write("pin", PIN + "\n", 0o600)
+
+    def tool(self, *command):
+        subprocess.run(command, env=environment(self.dir, self.env), check=True, capture_output=True, timeout=120)
+
+    def make(self, name, label=None, number=None):
+        number = number or f"{list(TYPES).index(name) + 1:02x}"
+        self.tool("pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN, "--keypairgen", "--key-type", TYPES[name],
+                  "--id", number, "--label", label or name)
+
+    def uri(self, path, query=""):
+        return f"pkcs11:token=release;{path}?module-path={MODULE}{query}"
+
+    def sign(self, uri, *more, expect, env=None):
+        run = self.run_json("image", "sign", "--key", uri, *more, *SIGN, env=self.env | (env or {}), expect=expect)
+        if expect != 0:
+            self.assertFalse((self.dir / "signed.bin").exists(), run)
+        self.assertNotIn(PIN, run.out + run.err)
+        return run
+
+    def test_every_key_type_signs_what_its_public_key_verifies(self):
+        for name in TYPES:
+            self.make(name)
+        for name in TYPES:
+            with self.subTest(name):
+                self.sign(self.uri(f"object={name}"), "--passphrase-file", "pin", expect=0)
+                self.run_fotactl("key", "public", "--key", self.uri(f"object={name}"), "--out", f"{name}.pem",
+                                 env=self.env, expect=0)
+                run = self.run_json("image", "verify", "--key", f"{name}.pem", "signed.bin", expect=0)
+                self.assertEqual(run.result["signature"], "valid")
+                other = "p384" if name == "p256" else "p256"
+                self.run_fotactl("image", "verify", "--key", self.uri(f"object={other}"), "signed.bin", env=self.env,
+                                 expect=4)
+
+    def test_the_pin_comes_from_a_file_the_environment_a_descriptor_or_the_uri(self):
+        self.make("ed")
+        self.sign(self.uri("object=ed", "&pin-source=file:pin"), expect=0)
+        self.sign(self.uri("object=ed"), "--passphrase-env", "TOKEN_PIN", env={"TOKEN_PIN": PIN}, expect=0)
+        with open(self.dir / "pin", "rb") as pin:
+            done = subprocess.run(
+                self.command("image", "sign", "--key", self.uri("object=ed"), "--passphrase-fd", pin.fileno(), *SIGN),
+                cwd=self.dir, env=environment(self.dir, self.env), pass_fds=[pin.fileno()], capture_output=True,
+                check=False, timeout=60)
+        self.assertEqual(done.returncode, 0)
+
+    def test_a_wrong_or_missing_pin(self):
+        self.make("p256")
+        self.write("wrong", "1111111111", 0o600)
+        run = self.sign(self.uri("object=p256"), "--passphrase-file", "wrong", expect=13)
+        self.assertIn('expected the PIN of the token "release", found another', run.result["error"]["message"])
+        self.sign(self.uri("object=p256"), expect=2)
+        self.write("open", PIN, 0o644)
+        self.sign(self.uri("object=p256", "&pin-source=open"), expect=13)
+
+    def test_a_pin_in_the_uri_is_refused(self):
+        run = self.sign(self.uri("object=p256", f"&pin-value={PIN}"), expect=2)
+        self.assertIn("whoever lists the processes", run.result["error"]["message"])
+
+    def test_what_is_missing_or_twice_there(self):
+        self.make("p256", label="same", number="21")
+        self.make("p256", label="same", number="22")
+        pin = ("--passphrase-file", "pin")
+        self.assertIn("found 2", self.sign(self.uri("object=same"), *pin, expect=3).result["error"]["message"])
+        self.sign(self.uri("object=same;id=%22"), *pin, expect=0)
+        (self.dir / "signed.bin").unlink()
+        self.assertIn("found none", self.sign(self.uri("object=other"), *pin, expect=3).result["error"]["message"])
+        self.sign(f"pkcs11:token=other;object=same?module-path={MODULE}", *pin, expect=3)
+        self.sign("pkcs11:object=same?module-path=/no/such/module.so", *pin, expect=3)
+        self.sign("pkcs11:object=same?module-path=payload.bin", *pin, expect=3)
+        self.sign("pkcs11:object=same;object=same", *pin, expect=2)
+        self.sign("pkcs11:colour=red", *pin, expect=2)
+
+    def test_deterministic_is_for_ed25519_alone(self):
+        self.make("p256")
+        self.make("ed")
+        self.sign(self.uri("object=p256"), "--passphrase-file", "pin", "--deterministic", expect=2)
+        self.sign(self.uri("object=ed"), "--passphrase-file", "pin", "--deterministic", expect=0)
+
+
+class ExternalSigner(Case):
+    def setUp(self):
+        super().setUp()
+        self.write("payload.bin", PAYLOAD)
+
+    def key(self, kind):
+        self.run_fotactl("key", "new", "--type", kind, "--out", "private.pem", expect=0)
+        self.run_fotactl("key", "public", "--key", "private.pem", "--out", "public.pem", expect=0)
+
+    def sign(self, command, *more, expect):
+        run = self.run_json("image", "sign", "--key", "public.pem", "--sign-with", command, *more, *SIGN, expect=expect)
+        self.assertEqual((self.dir / "signed.bin").exists(), expect == 0, run)
+        return run
+
+    def test_openssl_signs_the_digest(self):
+        self.key("ecdsa-p256")
+        self.sign("openssl pkeyutl -sign -inkey private.pem", expect=0)
+        self.run_fotactl("image", "verify", "--key", "public.pem", "signed.bin", expect=0)
+
+    def test_openssl_signs_with_pss(self):
+        self.key("rsa-2048")
+        self.sign("openssl pkeyutl -sign -inkey private.pem -pkeyopt digest:sha256 -pkeyopt rsa_padding_mode:pss "
+                  "-pkeyopt rsa_pss_saltlen:32", expect=0)
+        self.run_fotactl("image", "verify", "--key", "public.pem", "signed.bin", expect=0)
+
+    def test_ed25519_gets_the_message(self):
+        self.key("ed25519")
+        self.sign("sh -c 'cat > message && openssl pkeyutl -sign -rawin -in message -inkey private.pem'", expect=0)
+        self.assertEqual(len((self.dir / "message").read_bytes()), 32)
+
+    def test_answers_that_are_no_signature_by_this_key(self):
+        self.key("ecdsa-p256")
+        self.sign("cat", expect=4)
+        self.run_fotactl("key", "new", "--type", "ecdsa-p256", "--out", "other.pem", expect=0)
+        self.sign("openssl pkeyutl -sign -inkey other.pem", expect=4)
+
+    def test_commands_that_fail(self):
+        self.key("ecdsa-p256")
+        for command, code, found in (("false", 3, "found 1"), ("true", 3, "found nothing"), ("yes", 3, "found more"),
+                                     ("/no/such/program", 3, "No such file"), ("sh -c 'kill -9 $$'", 3, "signal 9"),
+                                     ("'open", 2, "open one"), ("' '", 3, "No such file")):
+            with self.subTest(command):
+                self.assertIn(found, self.sign(command, expect=code).result["error"]["message"])
+
+    def test_a_command_that_does_not_end_is_stopped(self):
+        self.key("ecdsa-p256")
+        run = self.sign("sleep 60", "--sign-timeout", "300ms", expect=3)
+        self.assertIn("still runs", run.result["error"]["message"])
+
+    def test_no_shell_sees_the_command(self):
+        self.key("ecdsa-p256")
+        self.sign("false; touch made", expect=3)
+        self.assertFalse((self.dir / "made").exists())
+
+    def test_deterministic_is_refused(self):
+        self.key("ecdsa-p256")
+        self.sign("openssl pkeyutl -sign -inkey private.pem", "--deterministic", expect=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
