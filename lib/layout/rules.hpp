@@ -51,6 +51,8 @@ std::optional<flash::JedecId> fitted_part(const Inputs& inputs);
 
 /// Where a person writes it: the file in a source tree; in a build tree the usual source file, since generated files
 /// are not for editing.
+/// The board's own files enable the image's flash driver, and the project leaves it at that: as its maker ships it.
+bool driver_by_board(const Project& project, const Image& image);
 std::string place_for_config(const Project& project, const Image& image);
 std::string place_for_overlay(const Project& project, const Image& image);
 

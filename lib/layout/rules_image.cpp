@@ -226,8 +226,9 @@ void image_never_confirmed(const Project& project, const Inputs&, Findings& find
     if (!project.external() && !project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") &&
         !project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"))
         return;
+    if (boot_mode(project) == FOTA_BOOT_OVERWRITE) return;  // there is no old image to go back to
     // A bootloader alone, with nothing that could bring an update: there is nothing to confirm.
-    if (!project.external() &&
+    if ((!project.external() || project.external_by_board()) &&
         !any_on({"CONFIG_IMG_MANAGER", "CONFIG_MCUBOOT_IMG_MANAGER", "CONFIG_DFU_TARGET", "CONFIG_FOTA_DOWNLOAD",
                  "CONFIG_STREAM_FLASH", "CONFIG_LWM2M", "CONFIG_UPDATEHUB", "CONFIG_HAWKBIT"}))
         return;
