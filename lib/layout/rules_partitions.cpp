@@ -260,7 +260,14 @@ void stale_signing_parameters(const Project& project, const Inputs&, Findings& f
     const auto* primary = project.partition("mcuboot_primary");
     if (!project.files->is_file(path)) return;
     const auto text = read_text(*project.files, path, 16U << 20);
-    if (!text) return;
+    if (!text) {
+        auto& f = findings.add(Severity::note, {path, 0},
+                               "How the image is signed was not compared with the layout: " + text.error().message());
+        f.expected = "a build.ninja of at most 16 MiB";
+        f.found = "a longer one, or no text";
+        f.fix = "compare imgtool's --header-size and --slot-size with partitions.yml by hand";
+        return;
+    }
     bool said = false;
     for_each_line(*text, [&](unsigned line, std::string_view raw) {
         if (said || raw.find("imgtool") == std::string_view::npos || raw.find(" sign") == std::string_view::npos)

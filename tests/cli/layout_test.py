@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -372,6 +373,54 @@ class Show(WithBuild):
         (tree / "prj.conf").write_text("CONFIG_GPIO=y\n")
         done = run("show", tree)
         self.assertEqual((done.returncode, done.stdout), (3, ""))
+
+
+class Hostile(WithBuild):
+    """Any file of a tree may be what someone made to exhaust the reader: findings or 3, soon, in bounded memory."""
+
+    MOST_KIB = 64 * 1024
+
+    def measured(self, *arguments):
+        # A child's peak counts what its parent held when it forked: a small process of its own measures.
+        program = ("import os, subprocess, sys\n"
+                   "child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+                   "_, status, usage = os.wait4(child.pid, 0)\n"
+                   "print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, usage.ru_utime)\n")
+        done = subprocess.run([sys.executable, "-c", program, FOTACTL, "layout", *map(str, arguments)],
+                              capture_output=True, text=True, check=True, timeout=120)
+        code, kib, seconds = done.stdout.split()
+        return int(code), int(kib), float(seconds)
+
+    def test_time_and_memory_are_bounded(self):
+        bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 5000))
+        hostile = {
+            "partitions.yml": (bomb, "[" * 2_000_000, "a: 1\n" * 400_000, "? " * 100_000),
+            "app/zephyr/zephyr.dts": ("/ { " + "a { " * 500_000, "/ { x = <" + "1 " * 1_000_000 + ">; };",
+                                      "/ { " + "".join(f"n{i} {{ }};" for i in range(150_000)) + " };"),
+            "mcuboot/zephyr/.config": ("CONFIG_" + "A" * 2_000_000, "".join(f"CONFIG_A{i}=y\n" for i in range(130_000))),
+            "merged.hex": (":02000004" * 1_000_000, "\n" * 30_000_000),
+            "app/build.ninja": ("imgtool sign --slot-size 1\n" * 600_000, "x" * 30_000_000),
+            "build_info.yml": ("{" * 200_000,),
+        }
+        for name, texts in hostile.items():
+            for number, text in enumerate(texts):
+                with self.subTest(file=name, number=number):
+                    target = Path(tempfile.mkdtemp(dir=self.directory)) / "build"
+                    shutil.copytree(self.build, target)
+                    (target / name).write_text(text)
+                    code, kib, seconds = self.measured("check", target)
+                    shutil.rmtree(target.parent)
+                    self.assertIn(code, (0, 3, 5))
+                    self.assertLess(kib, self.MOST_KIB)
+                    self.assertLess(seconds, 10)
+
+    def test_a_long_log(self):
+        log = self.directory / "long.log"
+        log.write_text("E: Image in the primary slot is not valid!\n" * 350_000)
+        code, kib, seconds = self.measured("explain-log", log)
+        self.assertEqual(code, 0)
+        self.assertLess(kib, self.MOST_KIB)
+        self.assertLess(seconds, 10)
 
 
 class Boards(unittest.TestCase):

@@ -210,6 +210,24 @@ TEST(SourceTree, ANodeOfAnUnknownBoardMayBeEnabledThere) {
     EXPECT_EQ(said_for(files, "my_board/nrf9160/ns"), Said{"error flash-node-disabled-in-mcuboot"});
 }
 
+TEST(SourceTree, AnUnencryptedExternalSlotCanBeReadWithAClip) {
+    auto files = good_source();
+    const auto plain = must_check(files);
+    const auto* note = find(plain, "external-image-readable");
+    ASSERT_NE(note, nullptr);
+    EXPECT_EQ(note->severity, Severity::note);
+    append(files, "sysbuild/mcuboot.conf", "CONFIG_BOOT_ENCRYPT_IMAGE=y\n");
+    EXPECT_EQ(find(must_check(files), "external-image-readable"), nullptr);
+    EXPECT_EQ(find(must_check({{"prj.conf", "CONFIG_GPIO=y\n"}}), "external-image-readable"), nullptr);
+}
+
+TEST(BuildTree, FilesTooLongToReadAreSaidNotSkipped) {
+    auto files = good_build();
+    files["merged.hex"].append(9U << 20, '\n');
+    files["sensor_node/build.ninja"].append(17U << 20, '\n');
+    EXPECT_EQ(said(must_check(files)), (Said{"note merged-hex-has-external", "note stale-signing-parameters"}));
+}
+
 /// The layouts of projects that worked, and of one that did not, as their builds left them.
 Said said_of_layout(const std::string& partitions, const std::string& sdk = "3.1.0") {
     auto files = good_build();
