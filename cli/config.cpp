@@ -33,9 +33,13 @@ bool is_known(const std::string& name) {
 
 const std::vector<std::pair<std::string, std::string>>& Config::known() {
     static const std::vector<std::pair<std::string, std::string>> names{
-        {"credentials", "none"}, {"key", "none"},
-        {"layout", "none"},      {"listen", "coaps on 5684, all interfaces; with --insecure-plain 127.0.0.1:5683"},
-        {"profile", "lte-m"},    {"state-dir", "$XDG_STATE_HOME/fotactl"},
+        {"boards", "$XDG_CONFIG_HOME/fotactl/boards"},
+        {"credentials", "none"},
+        {"key", "none"},
+        {"layout", "none"},
+        {"listen", "coaps on 5684, all interfaces; with --insecure-plain 127.0.0.1:5683"},
+        {"profile", "lte-m"},
+        {"state-dir", "$XDG_STATE_HOME/fotactl"},
     };
     return names;
 }

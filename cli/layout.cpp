@@ -12,6 +12,7 @@ void add_layout(CLI::App& root, Program& program) {
     add_layout_diff(*group, program);
     add_layout_probe(*group, program);
     add_layout_explain_log(*group, program);
+    add_layout_boards(*group, program);
 }
 
 }  // namespace fota::cli

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_boards.hpp"
 #include "cli/layout_findings.hpp"
 
 namespace fota::cli {
@@ -16,6 +17,7 @@ struct Options {
     std::string image;
     std::string out;
     std::string board;
+    std::string boards;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -23,11 +25,12 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("--image", options.image, "the image that ships")->type_name("IMG")->required();
     app.add_option("--out", options.out, "the baseline file; - is stdout")->type_name("F")->required();
     app.add_option("--board", options.board, "board, where the tree does not tell")->type_name("BOARD");
+    bind_boards(app, options.boards);
 }
 
 int run(Program& program, const Options& options) {
     auto& out = program.out;
-    const auto opened = open_project(options.path, options.board);
+    const auto opened = open_project(program, options.path, options.board, options.boards);
     if (!opened) return out.fail(opened.error());
     const auto bytes = read_file(options.image, image_file_limit);
     if (!bytes) return out.fail(bytes.error());

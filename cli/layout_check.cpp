@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_boards.hpp"
 #include "cli/layout_findings.hpp"
 
 namespace fota::cli {
@@ -18,6 +19,7 @@ struct Options {
     std::string path;
     std::string image;
     std::string board;
+    std::string boards;
     std::string flash_part;
     std::string baseline;
     std::string probe;
@@ -31,6 +33,7 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("--image", options.image, "check this image against the layout too")->type_name("IMG");
     app.add_option("--board", options.board, "board, where the tree does not tell: nrf9160dk@1.0.0/nrf9160/ns")
         ->type_name("BOARD");
+    bind_boards(app, options.boards);
     app.add_option("--flash-part", options.flash_part, "the flash that is really fitted: MX25R6435F, or its id c22817")
         ->type_name("NAME|JEDEC");
     app.add_option("--baseline", options.baseline, "compare with what is in the field (fotactl layout baseline)")
@@ -119,6 +122,9 @@ int run(Program& program, const Options& options) {
     auto& out = program.out;
     auto inputs = inputs_of(options);
     if (!inputs) return out.fail(inputs.error());
+    const auto boards = known_boards(program, options.boards);
+    if (!boards) return out.fail(boards.error());
+    inputs->boards = &*boards;
     const auto tree = adapters::DiskFileTree::open(options.path);
     if (!tree) return out.fail(tree.error());
     const auto everything = adapters::DiskFileTree::open("/");

@@ -20,22 +20,22 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("B", options.after, "what is to follow: a build directory or a baseline file")->required();
 }
 
-Result<layout::Baseline> side(const std::string& path) {
+Result<layout::Baseline> side(const Program& program, const std::string& path) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(path, ignored)) {
         TRY(const auto text, read_text_file(path, small_file_limit));
         return in_context(layout::parse_baseline(text, path), "reading " + shown_path(path));
     }
-    TRY(const auto opened, open_project(path));
+    TRY(const auto opened, open_project(program, path));
     const auto image = built_image(opened.project);
     return in_context(layout::snapshot(opened.project, image ? &*image : nullptr), "reading " + shown_path(path));
 }
 
 int run(Program& program, const Options& options) {
     auto& out = program.out;
-    const auto before = side(options.before);
+    const auto before = side(program, options.before);
     if (!before) return out.fail(before.error());
-    const auto after = side(options.after);
+    const auto after = side(program, options.after);
     if (!after) return out.fail(after.error());
     const auto findings = layout::drift(*before, *after);
     for (const auto& finding : findings) show_finding(out, finding);

@@ -3,6 +3,7 @@
 
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_boards.hpp"
 #include "cli/layout_findings.hpp"
 #include "layout/explain.hpp"
 
@@ -13,12 +14,14 @@ struct Options {
     std::string log;
     std::string path;
     std::string board;
+    std::string boards;
 };
 
 void bind(CLI::App& app, Options& options) {
     app.add_option("LOG", options.log, "what the device or the build printed; - is stdin")->required();
     app.add_option("PATH", options.path, "the sources or the build it comes from: confirms causes, or rules them out");
     app.add_option("--board", options.board, "board, where the tree does not tell")->type_name("BOARD");
+    bind_boards(app, options.boards);
 }
 
 std::string_view word(layout::Cause::Standing standing) {
@@ -89,7 +92,7 @@ int run(Program& program, const Options& options) {
     const auto log = layout::read_boot_log(*text, shown_path(options.log));
     std::optional<layout::Report> report;
     if (!options.path.empty()) {
-        const auto opened = open_project(options.path, options.board);
+        const auto opened = open_project(program, options.path, options.board, options.boards);
         if (!opened) return out.fail(opened.error());
         layout::Inputs inputs;
         inputs.board = options.board;

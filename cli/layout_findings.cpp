@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/files.hpp"
+#include "cli/layout_boards.hpp"
 
 namespace fota::cli {
 namespace {
@@ -132,11 +133,14 @@ int end_with_findings(Output& out, const std::vector<Finding>& findings, nlohman
     return out.result("refused", std::move(fields), 5);
 }
 
-Result<OpenProject> open_project(const std::string& path, const std::string& board) {
+Result<OpenProject> open_project(const Program& program, const std::string& path, const std::string& board,
+                                 const std::string& boards) {
     TRY(auto tree, adapters::DiskFileTree::open(path));
     OpenProject out;
     out.files = std::make_unique<adapters::DiskFileTree>(std::move(tree));
-    TRY(out.project, layout::read_project(*out.files, board));
+    TRY(auto known, known_boards(program, boards));
+    out.boards = std::make_unique<layout::Boards>(std::move(known));
+    TRY(out.project, layout::read_project(*out.files, board, *out.boards));
     return out;
 }
 

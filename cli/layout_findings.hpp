@@ -9,6 +9,7 @@
 
 #include "adapters/disk_file_tree.hpp"
 #include "cli/output.hpp"
+#include "cli/program.hpp"
 #include "layout/check.hpp"
 
 namespace fota::cli {
@@ -27,12 +28,15 @@ void show_finding(Output& out, const layout::Finding& finding);
 /// Ends a command that judged: 5 when there is an error. `fields` go into the result.
 int end_with_findings(Output& out, const std::vector<layout::Finding>& findings, nlohmann::json fields);
 
-/// A project that lives as long as its files do.
+/// A project that lives as long as its files and the boards do.
 struct OpenProject {
     std::unique_ptr<adapters::DiskFileTree> files;
+    std::unique_ptr<layout::Boards> boards;
     layout::Project project;
 };
-Result<OpenProject> open_project(const std::string& path, const std::string& board = {});
+/// `boards`: the flag --boards.
+Result<OpenProject> open_project(const Program& program, const std::string& path, const std::string& board = {},
+                                 const std::string& boards = {});
 
 /// The signed image that a build left, with a name relative to the build; nullopt when there is none.
 std::optional<layout::ImageFacts> built_image(const layout::Project& project);

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_boards.hpp"
 #include "cli/layout_findings.hpp"
 #include "layout/memory_map.hpp"
 
@@ -20,6 +21,7 @@ struct Options {
     std::string svg;
     std::string image;
     std::string board;
+    std::string boards;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -28,6 +30,7 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("--image", options.image, "how full the slot is with this image (default: the one in the build)")
         ->type_name("IMG");
     app.add_option("--board", options.board, "board, where the tree does not tell")->type_name("BOARD");
+    bind_boards(app, options.boards);
 }
 
 std::size_t columns(std::string_view text) {
@@ -146,7 +149,7 @@ nlohmann::json json_of(const layout::MemoryMap& map) {
 
 int run(Program& program, const Options& options) {
     auto& out = program.out;
-    const auto opened = open_project(options.path, options.board);
+    const auto opened = open_project(program, options.path, options.board, options.boards);
     if (!opened) return out.fail(opened.error());
     auto image = built_image(opened->project);
     if (!options.image.empty()) {

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/key_files.hpp"
+#include "cli/layout_boards.hpp"
 #include "cli/program.hpp"
 #include "cli/push_session.hpp"
 #include "image/limit.hpp"
@@ -96,9 +97,11 @@ struct CheckedLayout {
     unsigned rules = 0;
 };
 
-Result<CheckedLayout> checked_layout(const Options& options, const std::string& path, BytesView image) {
+Result<CheckedLayout> checked_layout(const Program& program, const Options& options, const std::string& path,
+                                     BytesView image) {
     TRY(const auto tree, adapters::DiskFileTree::open(path));
-    TRY(const auto project, layout::read_project(tree, ""));
+    TRY(const auto boards, known_boards(program));
+    TRY(const auto project, layout::read_project(tree, "", boards));
     layout::Inputs inputs;
     inputs.image = layout::image_facts(image, options.image);
     const auto report = layout::check(project, inputs);
@@ -218,7 +221,7 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     // What the file is comes before what a tree says of it.
     TRY_VOID(in_context(image::parse(out.image), shown_path(options.image)));
     if (!layout_path.empty()) {
-        TRY(layout, checked_layout(options, layout_path, out.image));
+        TRY(layout, checked_layout(program, options, layout_path, out.image));
         if (!key) key = layout.key;
     }
     if (!key)

@@ -18,12 +18,12 @@
 namespace fota::layout {
 
 struct Board {
-    std::string name;                    ///< "nrf9160dk"
-    std::vector<std::string> aliases;    ///< former names: "nrf9160_pca10090"
-    std::string title;                   ///< "nRF9160-DK"
-    std::string soc;                     ///< "nrf9160"
-    std::vector<std::string> revisions;  ///< as the board numbers them, ascending: "0.7.0", "0.14.0"
-    std::string default_revision;        ///< what a build without one takes; "" when the board has none
+    std::string name;                         ///< "nrf9160dk"
+    std::vector<std::string> aliases;         ///< former names: "nrf9160_pca10090"
+    std::string title;                        ///< "nRF9160-DK"
+    std::string soc;                          ///< "nrf9160"
+    std::vector<std::string> revisions;       ///< as the board numbers them, ascending: "0.7.0", "0.14.0"
+    std::string default_revision;             ///< what a build without one takes; "" when the board has none
     std::uint32_t internal_flash = 0x100000;  ///< bytes
     std::uint32_t spu_block = 0x8000;         ///< bytes that the SPU attributes together
     std::string flash_label;                  ///< devicetree label; "" when the board has no external flash in use
@@ -35,6 +35,7 @@ struct Board {
     std::string flash_since;    ///< first board revision that has the flash; "" for all
     std::string write_protect;  ///< the flash's write-protect pin, as in a devicetree; "" when it is not wired
     std::string devicetree;     ///< the part of the board's devicetree that layouts turn on
+    Kconfig application;        ///< settings which the board's own files give the application
     Kconfig sysbuild;           ///< what the board's own files choose for sysbuild
     Kconfig mcuboot;            ///< settings which the board's own files give MCUboot
     std::optional<PartitionTable> partitions;  ///< the static layout in the board's own directory

@@ -14,13 +14,12 @@
 namespace fota::layout {
 namespace {
 
-constexpr std::array keys{std::string_view("name"),           std::string_view("title"),
-                          std::string_view("soc"),            std::string_view("aliases"),
-                          std::string_view("revisions"),      std::string_view("default_revision"),
-                          std::string_view("internal_flash"), std::string_view("spu_block"),
-                          std::string_view("flash"),          std::string_view("devicetree"),
-                          std::string_view("sysbuild"),       std::string_view("mcuboot"),
-                          std::string_view("partitions")};
+constexpr std::array keys{
+    std::string_view("name"),           std::string_view("title"),       std::string_view("soc"),
+    std::string_view("aliases"),        std::string_view("revisions"),   std::string_view("default_revision"),
+    std::string_view("internal_flash"), std::string_view("spu_block"),   std::string_view("flash"),
+    std::string_view("devicetree"),     std::string_view("application"), std::string_view("sysbuild"),
+    std::string_view("mcuboot"),        std::string_view("partitions")};
 constexpr std::array flash_keys{std::string_view("label"),       std::string_view("part"),
                                 std::string_view("bus"),         std::string_view("chip_select"),
                                 std::string_view("since"),       std::string_view("max_frequency_hz"),
@@ -32,8 +31,9 @@ class Faults {
     explicit Faults(const std::string& file) : file_(file) {}
     void say(unsigned line, std::string_view message) {
         if (!first_)
-            first_ = Error(Errc::config_invalid, fmt::format("{}:{}: {}", printable(file_), std::max(line, 1U), message))
-                         .with("file", file_);
+            first_ =
+                Error(Errc::config_invalid, fmt::format("{}:{}: {}", printable(file_), std::max(line, 1U), message))
+                    .with("file", file_);
     }
     const std::optional<Error>& first() const { return first_; }
 
@@ -72,15 +72,15 @@ class Map {
         if (given.empty()) return fallback;
         const auto value = parse_number(given);
         if (value && *value > 0 && *value <= 0xffffffffU) return static_cast<std::uint32_t>(*value);
-        faults_.say(line(key), fmt::format("expected a number from 1 to 32 bits for {}, found {}", key,
-                                           printable(given, 40)));
+        faults_.say(line(key),
+                    fmt::format("expected a number from 1 to 32 bits for {}, found {}", key, printable(given, 40)));
         return fallback;
     }
     std::string revision(std::string_view key) const {
         auto out = text(key);
         if (!out.empty() && !compare_revisions(out, "0"))
-            faults_.say(line(key), fmt::format("expected a revision such as 0.14.0 for {}, found {}", key,
-                                               printable(out, 40)));
+            faults_.say(line(key),
+                        fmt::format("expected a revision such as 0.14.0 for {}, found {}", key, printable(out, 40)));
         return out;
     }
     std::vector<std::string> list(std::string_view key) const {
@@ -162,6 +162,7 @@ Result<> Boards::add(std::string_view text, const std::string& file) {
         if (!read) return top.inside(key, read.error());
         into = std::move(*read);
     };
+    settings("application", board->application);
     settings("sysbuild", board->sysbuild);
     settings("mcuboot", board->mcuboot);
     if (const auto layout = top.text("partitions"); !layout.empty()) {

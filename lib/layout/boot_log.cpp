@@ -129,12 +129,18 @@ bool is_fault(std::string_view line) {
     return std::ranges::any_of(words, [&](const char* word) { return line.find(word) != std::string_view::npos; });
 }
 
-/// Digits of an IMEI in "imei: 358811331351351" and the like, or "".
+/// Digits of an IMEI in "imei: 358811331351351", `+cgsn: "358811331351351"` and the like, or "".
 std::string imei_in(std::string_view line) {
-    const auto at = line.find("imei");
+    constexpr std::string_view answer = "+cgsn:";  // of AT+CGSN=1
+    auto at = line.find(answer);
+    std::size_t length = answer.size();
+    if (at == std::string_view::npos) {
+        at = line.find("imei");
+        length = 4;
+    }
     if (at == std::string_view::npos) return "";
     std::string digits;
-    for (const char c : line.substr(at + 4)) {
+    for (const char c : line.substr(at + length)) {
         if (c >= '0' && c <= '9') {
             digits += c;
         } else if (!digits.empty() || (c != ' ' && c != ':' && c != '=' && c != '"')) {
@@ -167,6 +173,7 @@ class Reader {
             log_.answered = id_after(low, "device id ");
             log_.configured = id_after(low, "config ");
         }
+        swap_state(number, text, low);
         modem(number, text, low);
     }
 
@@ -234,6 +241,17 @@ class Reader {
         }
     }
 
+    /// MCUboot has no line for a swap that goes on after a reset; it tells from where it read the swap's status
+    /// (bootutil's swap_status_source). With scratch, "primary slot" is also what a device says that never swapped: its
+    /// trailer is not good then.
+    void swap_state(unsigned number, const std::string& text, const std::string& low) {
+        if (low.find("primary image: magic=") != std::string::npos)
+            mid_swap_ = low.find("magic=good") != std::string::npos && low.find("copy_done=0x3") != std::string::npos;
+        if (low.find("boot source: scratch") != std::string::npos ||
+            (mid_swap_ && low.find("boot source: primary slot") != std::string::npos))
+            saw(Sign::swap_resumed, number, text);
+    }
+
     void modem(unsigned number, const std::string& text, const std::string& low) {
         if (low.find("%cmng: ") != std::string::npos || low.find("at%cmng=1") != std::string::npos) {
             tags_listed_ = true;
@@ -255,7 +273,8 @@ class Reader {
             name_text_ = text;
         }
         if (const auto at = low.find("mfw_nrf9"); at != std::string::npos)
-            if (const auto dash = low.find('_', at + 8); dash != std::string::npos) modem_ = low.substr(dash + 1, 5);
+            if (const auto dash = low.find('_', at + 8); dash != std::string::npos)
+                modem_ = low.substr(dash + 1, low.find_first_not_of("0123456789.", dash + 1) - dash - 1);
         if (cid_line_ == 0 && (low.find("dtls_cid") != std::string::npos || low.find("dtls cid") != std::string::npos ||
                                low.find("connection id") != std::string::npos)) {
             cid_line_ = number;
@@ -265,6 +284,7 @@ class Reader {
 
     BootLog& log_;
     unsigned banner_line_ = 0, jump_line_ = 0;
+    bool mid_swap_ = false;
     bool jumped_ = false, faulted_ = false, linking_mcuboot_ = false;
     unsigned first_boot_not_ready_ = 0;
     bool not_ready_ = false, later_boot_ready_ = false;

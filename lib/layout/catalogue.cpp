@@ -107,6 +107,7 @@ constexpr std::array table{
     Rule{"M50", "static-layout-in-use", need::partitions, static_layout_in_use},
     Rule{"M66", "merged-hex-has-external", need::build, merged_hex_has_external},
     Rule{"M67", "swap-plaintext-on-bus", ext, swap_plaintext_on_bus},
+    Rule{"-", "external-image-readable", ext, external_image_readable},
     Rule{"M72", "push-restart-bug", need::build | need::app_config, push_restart_bug},
     Rule{"M73", "resume-disabled", need::app_config, resume_disabled},
 };

@@ -196,7 +196,8 @@ Report check(const Project& project, const Inputs& inputs) {
 }
 
 Result<Report> check(const FileTree& files, const Inputs& inputs) {
-    TRY(const auto project, read_project(files, inputs.board, inputs.boards != nullptr ? *inputs.boards : Boards::built_in()));
+    TRY(const auto project,
+        read_project(files, inputs.board, inputs.boards != nullptr ? *inputs.boards : Boards::built_in()));
     return check(project, inputs);
 }
 

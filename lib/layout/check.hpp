@@ -43,7 +43,7 @@ struct ImageFacts {
 ImageFacts image_facts(BytesView file, std::string name);
 
 struct Inputs {
-    std::string board;  ///< overrides the tree's; "" when not given
+    std::string board;               ///< overrides the tree's; "" when not given
     const Boards* boards = nullptr;  ///< boards that are known; nullptr: those that are built in
     std::optional<ImageFacts> image;
     std::optional<flash::JedecId> flash_part;          ///< the part that is really fitted

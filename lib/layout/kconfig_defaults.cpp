@@ -138,7 +138,8 @@ Result<Kconfig> sysbuild_defaults(std::string_view text, const std::string& file
             return trim(after);
         };
         if (const auto condition = rest("if")) {
-            if (blocks.size() >= deepest) return fail(at_line(line.number, "expected at most 32 levels of if, found more"));
+            if (blocks.size() >= deepest)
+                return fail(at_line(line.number, "expected at most 32 levels of if, found more"));
             blocks.push_back(Condition(*condition, values).evaluate());
             option.clear();
         } else if (rest("endif")) {

@@ -80,6 +80,11 @@ bool Project::external() const {
                            mcuboot.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"));
 }
 
+bool Project::external_by_board() const {
+    const auto* asked = sysbuild.find("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY");
+    return tree == Tree::source && asked != nullptr && asked->where.file.empty();
+}
+
 std::optional<bool> Project::spi() const {
     for (const auto* image : {&app, &mcuboot})
         if (const auto* node = flash_or_board(*image)) {

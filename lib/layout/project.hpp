@@ -61,10 +61,10 @@ struct Project {
     bool partition_manager = true;
     std::optional<PartitionTable> partitions;
     bool partitions_readable = true;
-    bool static_layout = false;             ///< `partitions` is a pm_static file, or the board's own
-    bool multi_image = false;               ///< source: built as before sysbuild, options of the images alone
-    std::vector<std::string> twister_files; ///< source: overlays that only sample.yaml names; applied, as twister does
-    std::vector<std::string> unused_files;  ///< source: overlays that nothing picks up
+    bool static_layout = false;              ///< `partitions` is a pm_static file, or the board's own
+    bool multi_image = false;                ///< source: built as before sysbuild, options of the images alone
+    std::vector<std::string> twister_files;  ///< source: overlays that only sample.yaml names; applied, as twister does
+    std::vector<std::string> unused_files;   ///< source: overlays that nothing picks up
 
     /// Files that are there and cannot be read, as findings of rule input-unreadable.
     std::vector<Finding> unreadable;
@@ -76,6 +76,8 @@ struct Project {
     const DtNode* flash_or_board(const Image& image) const;
     /// The secondary slot is in external flash.
     bool external() const;
+    /// The board's own files put the secondary there; nothing in the project asks for it.
+    bool external_by_board() const;
     /// External flash on plain SPI (jedec,spi-nor); nullopt when neither board nor devicetree tells.
     std::optional<bool> spi() const;
     /// Bytes of the external flash by the devicetree (its `size` is in bits); nullopt when unknown.
@@ -84,9 +86,8 @@ struct Project {
     const Partition* partition(std::string_view name) const;
 };
 
-/// Reads a tree as a build or a source tree. `board` (may be "") overrides what the tree says. `files` and `boards` must
-/// outlive the project.
-/// file_unreadable or config_invalid when it is neither, or when nothing of it can be read.
+/// Reads a tree as a build or a source tree. `board` (may be "") overrides what the tree says. `files` and `boards`
+/// must outlive the project. file_unreadable or config_invalid when it is neither, or when nothing of it can be read.
 Result<Project> read_project(const FileTree& files, const std::string& board,
                              const Boards& boards = Boards::built_in());
 

@@ -32,7 +32,7 @@ Apply spu_misaligned, partitions_overlap, static_layout_gaps, external_flash_pla
 // rules_image.cpp: the image, its key, its life
 Apply image_not_signed, image_larger_than_secondary, image_exceeds_swap_limit, key_not_in_mcuboot, development_key,
     reset_vector_outside_primary, wrong_slot_mcuboot_update, image_never_confirmed, full_modem_image_for_app,
-    merged_hex_has_external, swap_plaintext_on_bus;
+    merged_hex_has_external, swap_plaintext_on_bus, external_image_readable;
 // rules_lwm2m.cpp: LwM2M client settings
 Apply full_modem_offset_collision, erase_stalls_ack, push_restart_bug, resume_disabled, psk_settings,
     update_object_mismatch, transfer_budget_exceeded, modem_delta_timeout;
@@ -51,6 +51,8 @@ std::optional<flash::JedecId> fitted_part(const Inputs& inputs);
 
 /// Where a person writes it: the file in a source tree; in a build tree the usual source file, since generated files
 /// are not for editing.
+/// The board's own files enable the image's flash driver, and the project leaves it at that: as its maker ships it.
+bool driver_by_board(const Project& project, const Image& image);
 std::string place_for_config(const Project& project, const Image& image);
 std::string place_for_overlay(const Project& project, const Image& image);
 

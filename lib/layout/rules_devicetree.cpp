@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -69,11 +70,21 @@ bool of_other_target(const BoardTarget& board, std::string_view name, bool secur
     const auto stem = board.stem(secure) + "_";
     const auto base = name.substr(0, name.rfind('.'));
     if (!secure && base == board.stem(true)) return true;
+    if (!base.starts_with(board.stem(true))) return true;  // the board's other SoC
     if (board.facts == nullptr || !base.starts_with(stem)) return false;
     return std::ranges::any_of(board.facts->revisions, [&](std::string revision) {
         std::ranges::replace(revision, '.', '_');
         return base.substr(stem.size()) == revision;
     });
+}
+
+/// The overlay has to do with the layout.
+bool speaks_of_flash(const Project& project, const std::string& path) {
+    const auto text = read_text(*project.files, path);
+    if (!text) return true;
+    return std::ranges::any_of(
+        std::array<std::string, 5>{"pm-ext-flash", "partition", "jedec", "spi-nor", "&" + flash_label(project)},
+        [&](const std::string& word) { return text->find(word) != std::string::npos; });
 }
 
 void not_chosen(const Project& project, const Image& image, Findings& findings, std::string_view consequence) {
@@ -94,8 +105,8 @@ void not_chosen(const Project& project, const Image& image, Findings& findings, 
 void pm_ext_flash_not_chosen_app(const Project& project, const Inputs&, Findings& findings) {
     if (!project.partition_manager) return;
     const auto* secondary = project.partition("mcuboot_secondary");
-    if (project.sysbuild.on("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY") && secondary != nullptr &&
-        secondary->region == "flash_primary") {
+    if (project.sysbuild.on("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY") && !project.external_by_board() &&
+        secondary != nullptr && secondary->region == "flash_primary") {
         auto& f = findings.add(Severity::error, secondary->where,
                                "The secondary slot was asked for in external flash and lies in internal flash.");
         f.expected = "mcuboot_secondary in region external_flash";
@@ -124,7 +135,8 @@ void flash_node_disabled_in_mcuboot(const Project& project, const Inputs&, Findi
     if (flash == nullptr) return;
     const auto* mine = same_device(project.mcuboot.devicetree, *flash);
     if (mine != nullptr && mine->okay()) return;
-    if (mine == nullptr && flash->name.starts_with('&')) return;  // of a board that is not known: it may be enabled there
+    if (mine == nullptr && flash->name.starts_with('&'))
+        return;  // of a board that is not known: it may be enabled there
     const auto label = label_of(*flash);
     auto& f = findings.add(
         Severity::error,
@@ -154,6 +166,8 @@ void overlay_not_picked_up(const Project& project, const Inputs&, Findings& find
             right += ".overlay";
         } else if (directory == "sysbuild" && name.ends_with(".overlay") && name.find("mcuboot") == std::string::npos) {
             continue;  // of another image
+        } else if (!speaks_of_flash(project, path)) {
+            continue;  // one to choose on the command line, for something else
         }
         auto& f = findings.add(Severity::warning, {path, 0},
                                "No build picks this overlay up: its name is none that Zephyr or sysbuild looks for.");
@@ -345,9 +359,10 @@ void write_protect_unhandled(const Project& project, const Inputs&, Findings& fi
     if (pin.empty()) return;
     const auto* node = project.flash_or_board(project.app);
     if (node == nullptr || node->find("wp-gpios") != nullptr) return;
-    auto& f = findings.add(Severity::note, where_of(project.app, *node),
-                           fmt::format("The {} wires the flash's write-protect pin, and the devicetree does not say so.",
-                                       project.board->facts->title));
+    auto& f =
+        findings.add(Severity::note, where_of(project.app, *node),
+                     fmt::format("The {} wires the flash's write-protect pin, and the devicetree does not say so.",
+                                 project.board->facts->title));
     f.expected = fmt::format("wp-gpios = <{}>", pin);
     f.found = "no wp-gpios";
     f.fix = "add wp-gpios to the flash node";

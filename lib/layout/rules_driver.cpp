@@ -104,6 +104,11 @@ bool spi_nor_lacking(const Project& project, const Image& image, Findings& findi
 
 }  // namespace
 
+bool driver_by_board(const Project& project, const Image& image) {
+    const auto* setting = image.config.find(spi_nor);
+    return project.tree == Tree::source && setting != nullptr && setting->value == "y" && setting->where.file.empty();
+}
+
 std::string place_for_config(const Project& project, const Image& image) {
     if (project.tree == Tree::source) return image.config_place;
     return &image == &project.mcuboot ? "sysbuild/mcuboot.conf" : "prj.conf";
@@ -269,7 +274,7 @@ void spi_ram_buffer_too_small(const Project& project, const Inputs&, Findings& f
     for (const auto* image : {&project.app, &project.mcuboot}) {
         if (project.tree == Tree::build && image->config.find(option) == nullptr) continue;
         const auto size = image->config.number(option, 8);
-        if (size >= 32) continue;
+        if (size >= 32 || (image->config.find(option) == nullptr && driver_by_board(project, *image))) continue;
         auto& f = findings.add(
             Severity::warning, image->where(option),
             fmt::format("SPI's DMA cannot read constants from flash; with too small a RAM buffer {} fails to write the "

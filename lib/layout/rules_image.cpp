@@ -55,6 +55,13 @@ bool mentions(const FileTree& files, const std::string& directory, std::span<con
     return false;
 }
 
+/// The setting that has MCUboot take encrypted images; nullptr when none is on.
+const Setting* encryption_setting(const Project& project) {
+    const auto* setting = project.mcuboot.config.find("CONFIG_BOOT_ENCRYPT_IMAGE");
+    if (setting == nullptr) setting = project.sysbuild.find("SB_CONFIG_BOOT_ENCRYPTION");
+    return setting != nullptr && setting->value == "y" ? setting : nullptr;
+}
+
 }  // namespace
 
 void full_modem_image_for_app(const Project&, const Inputs& inputs, Findings& findings) {
@@ -226,8 +233,9 @@ void image_never_confirmed(const Project& project, const Inputs&, Findings& find
     if (!project.external() && !project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") &&
         !project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"))
         return;
+    if (boot_mode(project) == FOTA_BOOT_OVERWRITE) return;  // there is no old image to go back to
     // A bootloader alone, with nothing that could bring an update: there is nothing to confirm.
-    if (!project.external() &&
+    if ((!project.external() || project.external_by_board()) &&
         !any_on({"CONFIG_IMG_MANAGER", "CONFIG_MCUBOOT_IMG_MANAGER", "CONFIG_DFU_TARGET", "CONFIG_FOTA_DOWNLOAD",
                  "CONFIG_STREAM_FLASH", "CONFIG_LWM2M", "CONFIG_UPDATEHUB", "CONFIG_HAWKBIT"}))
         return;
@@ -242,8 +250,16 @@ void image_never_confirmed(const Project& project, const Inputs&, Findings& find
 }
 
 void merged_hex_has_external(const Project& project, const Inputs&, Findings& findings) {
+    if (!project.files->is_file("merged.hex")) return;
     const auto text = read_text(*project.files, "merged.hex", 8U << 20);
-    if (!text) return;
+    if (!text) {  // 1 MiB of internal flash makes less than 3 MiB of text
+        auto& f = findings.add(Severity::note, {"merged.hex", 0},
+                               "merged.hex was not read to its end: " + text.error().message());
+        f.expected = "a file that holds internal flash alone, under 3 MiB";
+        f.found = "more, or no text";
+        f.fix = "flash the internal part only";
+        return;
+    }
     bool said = false;
     for_each_line(*text, [&](unsigned line, std::string_view raw) {
         // ":02000004hhhhcc": extended linear address; internal flash lies below 0x10000000.
@@ -259,10 +275,21 @@ void merged_hex_has_external(const Project& project, const Inputs&, Findings& fi
     });
 }
 
+void external_image_readable(const Project& project, const Inputs&, Findings& findings) {
+    if (encryption_setting(project) != nullptr) return;
+    const auto* asked = project.sysbuild.find("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY");
+    auto& f =
+        findings.add(Severity::note, asked == nullptr ? Where{} : asked->where,
+                     "Images lie unencrypted in the external flash: whoever has the device can read the firmware with "
+                     "a clip on the part.");
+    f.expected = "image encryption, where the firmware is a secret";
+    f.found = "none";
+    f.fix = "SB_CONFIG_BOOT_ENCRYPTION=y in sysbuild.conf, and fotactl image sign --encrypt-to PUB";
+}
+
 void swap_plaintext_on_bus(const Project& project, const Inputs&, Findings& findings) {
-    const auto* setting = project.mcuboot.config.find("CONFIG_BOOT_ENCRYPT_IMAGE");
-    if (setting == nullptr) setting = project.sysbuild.find("SB_CONFIG_BOOT_ENCRYPTION");
-    if (setting == nullptr || setting->value != "y") return;
+    const auto* setting = encryption_setting(project);
+    if (setting == nullptr) return;
     auto& f = findings.add(Severity::note, setting->where,
                            "With encrypted images MCUboot still moves plain text over the flash's bus while it swaps.");
     f.expected = "a threat model that accepts this";

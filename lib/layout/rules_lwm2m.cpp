@@ -12,6 +12,11 @@ bool has_lwm2m(const Project& project) {
     return project.app.config.on("CONFIG_LWM2M");
 }
 
+/// A client that can be given an update: in sources without a bootloader there is nothing to update.
+bool has_lwm2m_update(const Project& project) {
+    return has_lwm2m(project) && (project.tree == Tree::build || project.mcuboot.present);
+}
+
 }  // namespace
 
 void full_modem_offset_collision(const Project& project, const Inputs&, Findings& findings) {
@@ -28,7 +33,7 @@ void full_modem_offset_collision(const Project& project, const Inputs&, Findings
 }
 
 void erase_stalls_ack(const Project& project, const Inputs&, Findings& findings) {
-    if (!has_lwm2m(project)) return;
+    if (!has_lwm2m_update(project)) return;
     constexpr std::string_view option = "CONFIG_COAP_INIT_ACK_TIMEOUT_MS";
     const auto timeout = project.app.config.number(option, 2000);
     const bool large_pages = project.app.config.on("CONFIG_SPI_NOR") &&
@@ -54,7 +59,7 @@ void push_restart_bug(const Project& project, const Inputs&, Findings& findings)
 }
 
 void resume_disabled(const Project& project, const Inputs&, Findings& findings) {
-    if (!has_lwm2m(project)) return;
+    if (!has_lwm2m_update(project)) return;
     const bool multi = project.app.config.on("CONFIG_DFU_MULTI_IMAGE");
     if (!multi && project.app.config.on("CONFIG_DFU_TARGET_STREAM_SAVE_PROGRESS")) return;
     auto& f = findings.add(
@@ -78,7 +83,7 @@ void psk_settings(const Project& project, const Inputs&, Findings& findings) {
 }
 
 void update_object_mismatch(const Project& project, const Inputs&, Findings& findings) {
-    if (!has_lwm2m(project)) return;
+    if (!has_lwm2m_update(project)) return;
     constexpr std::string_view plain = "CONFIG_LWM2M_FIRMWARE_UPDATE_OBJ_SUPPORT";
     constexpr std::string_view advanced = "CONFIG_LWM2M_CLIENT_UTILS_ADV_FIRMWARE_UPDATE_OBJ_SUPPORT";
     const bool five = project.app.config.on(plain);

@@ -181,6 +181,8 @@ void region_exceeds_device(const Project& project, const Inputs&, Findings& find
 }
 
 void mcuboot_partition_too_small(const Project& project, const Inputs&, Findings& findings) {
+    // Before 2.4 the default of 0xC000 held MCUboot with its driver; sdk-nrf gave it 0xD000 in 2023 (PR 10511).
+    if (compare_revisions(project.sdk_version, "2.4.0").value_or(0) < 0) return;
     constexpr std::uint64_t least = 0xD000;
     constexpr std::string_view option = "CONFIG_PM_PARTITION_SIZE_MCUBOOT";
     std::uint64_t size = 0;
@@ -195,6 +197,8 @@ void mcuboot_partition_too_small(const Project& project, const Inputs&, Findings
         if (reg != nullptr) where = reg->where;
     } else if (project.tree == Tree::source) {
         size = project.mcuboot.config.number(option, 0xC000);
+        if (size < least && project.mcuboot.config.find(option) == nullptr && driver_by_board(project, project.mcuboot))
+            return;
         where = project.mcuboot.where(option);
     } else {
         return;
@@ -217,7 +221,10 @@ void mcuboot_partition_too_small(const Project& project, const Inputs&, Findings
 void fprotect_length_misaligned(const Project& project, const Inputs&, Findings& findings) {
     const auto version = compare_revisions(project.sdk_version, "3.2.0");
     const auto* primary = project.partition("mcuboot_primary");
+    // Behind the immutable bootloader MCUboot protects from its slot on, which begins with a pad.
     const auto* mcuboot = project.partition("mcuboot");
+    if (const auto* slot = project.partition("s0"); slot != nullptr && mcuboot != nullptr && slot->overlaps(*mcuboot))
+        mcuboot = slot;
     if (!version || *version >= 0 || !project.mcuboot.config.on("CONFIG_FPROTECT") || primary == nullptr ||
         mcuboot == nullptr || primary->address < mcuboot->address)
         return;
@@ -253,7 +260,14 @@ void stale_signing_parameters(const Project& project, const Inputs&, Findings& f
     const auto* primary = project.partition("mcuboot_primary");
     if (!project.files->is_file(path)) return;
     const auto text = read_text(*project.files, path, 16U << 20);
-    if (!text) return;
+    if (!text) {
+        auto& f = findings.add(Severity::note, {path, 0},
+                               "How the image is signed was not compared with the layout: " + text.error().message());
+        f.expected = "a build.ninja of at most 16 MiB";
+        f.found = "a longer one, or no text";
+        f.fix = "compare imgtool's --header-size and --slot-size with partitions.yml by hand";
+        return;
+    }
     bool said = false;
     for_each_line(*text, [&](unsigned line, std::string_view raw) {
         if (said || raw.find("imgtool") == std::string_view::npos || raw.find(" sign") == std::string_view::npos)
@@ -317,6 +331,7 @@ void secure_and_nonsecure_share_block(const Project& project, const Inputs&, Fin
         std::string label;
         std::uint64_t from, to;
         Where where;
+        const DtNode* node;
     };
     const auto range = [&](std::string_view label) -> std::optional<Range> {
         const auto* node = project.app.devicetree.by_label(label);
@@ -331,9 +346,11 @@ void secure_and_nonsecure_share_block(const Project& project, const Inputs&, Fin
                 base += outer->number(0).value_or(0) & 0xffffffffU;
         }
         const auto from = base + (reg->number(0).value_or(0) & 0xffffffffU);
-        return Range{std::string(label), from, from + (reg->number(1).value_or(0) & 0xffffffffU), reg->where};
+        return Range{std::string(label), from, from + (reg->number(1).value_or(0) & 0xffffffffU), reg->where, node};
     };
     const auto share = [&](const Range& a, const Range& b) {
+        for (const auto* above = a.node; above != nullptr; above = above->parent)
+            if (above == b.node) return false;  // a part of it
         return a.to > a.from && b.to > b.from && a.from / block <= (b.to - 1) / block &&
                b.from / block <= (a.to - 1) / block;
     };

@@ -299,10 +299,15 @@ void read_static_layout(ProjectReader& reader, Project& project, const Scripts& 
             project.static_layout = true;
             return;
         }
-    if (project.board && project.board->facts != nullptr && project.board->facts->partitions && mcuboot_wanted(project)) {
-        project.partitions = project.board->facts->partitions;
-        project.static_layout = true;
-    }
+    const auto* facts = project.board ? project.board->facts : nullptr;
+    if (facts == nullptr || !facts->partitions || !mcuboot_wanted(project)) return;
+    const auto* secondary = facts->partitions->find("mcuboot_secondary");
+    // The board's own layout is for the place of the secondary that the board itself chooses.
+    if (secondary != nullptr &&
+        secondary->external() != project.sysbuild.on("SB_CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"))
+        return;
+    project.partitions = facts->partitions;
+    project.static_layout = true;
 }
 
 /// The application can be given an update: what a board offers by default is then in use.
@@ -383,6 +388,11 @@ Result<> read_source_tree(ProjectReader& reader, Project& project, const std::st
     if (project.board && project.board->facts != nullptr)
         for (auto* image : {&app, &project.mcuboot})
             TRY_VOID(image->devicetree.add(project.board->facts->devicetree, ""));
+    if (project.board && project.board->facts != nullptr) {
+        auto config = project.board->facts->application;
+        config.merge(app.config);
+        app.config = std::move(config);
+    }
     app.overlay_place = project.board ? "boards/" + project.board->stem(false) + ".overlay" : "app.overlay";
     read_board_files(reader, project, app, "", false);
     read_sysbuild(reader, project);

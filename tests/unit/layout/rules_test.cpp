@@ -773,17 +773,28 @@ std::vector<InputCase> input_cases() {
          },
          {"warning external-write-corrupted"}},
         {"log_swap_interrupted",
-         log_of("I: Resuming swap\nE: Image in the primary slot is not valid!\n"),
+         log_of("I: Primary image: magic=good, swap_type=0x2, copy_done=0x3, image_ok=0x1\n"
+                "I: Secondary image: magic=unset, swap_type=0x1, copy_done=0x3, image_ok=0x3\n"
+                "I: Boot source: primary slot\nE: Image in the primary slot is not valid!\n"),
          {"note swap-interrupted"}},
+        {"log_never_swapped",
+         log_of("I: Primary image: magic=unset, swap_type=0x1, copy_done=0x3, image_ok=0x3\n"
+                "I: Boot source: primary slot\nE: Image in the primary slot is not valid!\n"),
+         {}},
         {"log_cme_518",
          log_of("AT%CMNG=0,35724861,3,\"..\"\n+CME ERROR: 518\n"),
          {"warning credentials-while-modem-active"}},
-        {"log_handshake", log_of("<err> net_lwm2m: DTLS handshake failed\n"), {"warning psk-settings"}},
+        {"log_handshake", log_of("<err> net_sock_tls: TLS handshake error: -0x7780\n"), {"warning psk-settings"}},
         {"log_pull_without_ca",
          log_of("download coaps://files/app.bin\nAT%CMNG=1\n%CMNG: 35724861,3,\"..\"\n"),
          {"note pull-without-ca"}},
-        {"log_endpoint", log_of("IMEI: 358811331351351\nendpoint: urn:dev:mac:1234\n"), {"note endpoint-not-imei"}},
-        {"log_cid", log_of("mfw_nrf9160_1.3.2\nLWM2M: DTLS CID enabled\n"), {"warning modem-too-old-for-cid"}}};
+        {"log_endpoint",
+         log_of("AT+CGSN=1\n+CGSN: \"358811331351351\"\n<inf> app_lwm2m_client: endpoint: urn:dev:mac:1234\n"),
+         {"note endpoint-not-imei"}},
+        {"log_cid",
+         log_of("mfw_nrf9160_1.3.2\n<err> lwm2m_security: Failed to enable TLS_DTLS_CID: -45\n"),
+         {"warning modem-too-old-for-cid"}},
+        {"log_cid_on_new_modem", log_of("mfw_nrf9160_1.3.10\nEnable connection id\n"), {}}};
 }
 
 Report judged(const InputCase& one) {
