@@ -133,8 +133,9 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
             if (resource == 5) return integer(static_cast<std::int64_t>(firmware_.result()));
             if (resource == 6) return text(firmware_.package_version().empty() ? "" : "application");
             if (resource == 7) return text(firmware_.package_version());
-            if (resource == 8) return {Kind::integers, 0, {}};  // CoAP
-            return integer(1);                                  // delivery: push
+            if (resource == 8)  // CoAP, and CoAP over DTLS
+                return {Kind::integers, 0, quirks_.has(Quirk::pull_coap_only) ? Bytes{0} : Bytes{0, 1}};
+            return integer(quirks_.has(Quirk::pull_only) ? 0 : quirks_.has(Quirk::push_only) ? 1 : 2);
         default:
             break;
     }
@@ -184,8 +185,9 @@ coap::Message ObjectModel::content(const Path& path, std::optional<std::uint32_t
         message.payload =
             lwm2m::tlv_resource(*path.resource, v.kind == Value::Kind::integer ? tlv_integer(v.number) : v.bytes);
         if (several) {
-            // One instance, 0, where the resource is 5/0/8; none for 3/0/11.
-            const Bytes instances = path.object == 5 ? Bytes{0x41, 0x00, 0x00} : Bytes{};
+            Bytes instances;
+            for (std::size_t i = 0; i < v.bytes.size(); ++i)
+                append(instances, Bytes{0x41, static_cast<std::uint8_t>(i), v.bytes[i]});
             message.payload = lwm2m::tlv_resource(*path.resource, instances);
             message.payload[0] = static_cast<std::uint8_t>((message.payload[0] & 0x3f) | 0x80);
         }

@@ -37,13 +37,15 @@ class ObjectModel {
     std::string firmware_version() const;
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
     const FirmwareObject& firmware() const noexcept { return firmware_; }
+    /// For what arrives by a fetch, which is no request.
+    FirmwareObject& firmware() noexcept { return firmware_; }
 
   private:
     /// One readable value; integers and text are kept apart from opaque bytes because their formats differ.
     struct Value {
         enum class Kind : std::uint8_t { text, integer, opaque, integers } kind;
         std::int64_t number = 0;
-        Bytes bytes;
+        Bytes bytes;  ///< of integers: one byte each
     };
     enum class Access : std::uint8_t { absent, read, write, read_write, execute };
     struct Observation {
