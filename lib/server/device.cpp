@@ -26,13 +26,13 @@ ports::Answer answer_of(coap::Message message) {
 }  // namespace
 
 Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-               LinkProfile profile, std::uint64_t seed, PackageSource& packages)
+               LinkProfile profile, std::mt19937_64& random, PackageSource& packages)
     : coap_(endpoint),
       clock_(clock),
       name_(std::move(name)),
       signal_(io),
       rtt_(profile),
-      random_(seed),
+      random_(random),
       packages_(packages) {}
 
 void Device::awake() {

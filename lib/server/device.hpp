@@ -16,11 +16,12 @@
 
 namespace fota::server {
 
-/// Lives as long as the server, registered or not: an update outlives registrations, addresses and sessions.
+/// Lives as long as the server, registered or not: an update outlives registrations, addresses and sessions. `random`
+/// is the server's: a generator of its own would be half of what a device takes.
 class Device final : public ports::DeviceLink {
   public:
     Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-           LinkProfile profile, std::uint64_t seed, PackageSource& packages);
+           LinkProfile profile, std::mt19937_64& random, PackageSource& packages);
 
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
@@ -58,7 +59,7 @@ class Device final : public ports::DeviceLink {
     std::uint64_t awake_serial_ = 0;
     Signal signal_;
     RttEstimator rtt_;
-    std::mt19937_64 random_;
+    std::mt19937_64& random_;
     PackageSource& packages_;
 };
 

@@ -42,7 +42,7 @@ LwM2mServer::~LwM2mServer() {
 
 Device& LwM2mServer::device(const std::string& endpoint) {
     auto& slot = devices_[endpoint];
-    if (!slot) slot = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_(), packages_);
+    if (!slot) slot = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_, packages_);
     return *slot;
 }
 
