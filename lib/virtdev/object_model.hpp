@@ -13,6 +13,7 @@
 #include "lwm2m/path.hpp"
 #include "virtdev/board.hpp"
 #include "virtdev/firmware_object.hpp"
+#include "virtdev/modem_object.hpp"
 #include "virtdev/quirks.hpp"
 #include "virtdev/reaction.hpp"
 
@@ -58,6 +59,7 @@ class ObjectModel {
     std::vector<std::uint16_t> resources(std::uint16_t object) const;
     Value value(const lwm2m::Path& path) const;
     Reaction dispatch(const coap::Message& request);
+    std::optional<Reaction> advanced(lwm2m::Path& path, const coap::Message& request);
     Reaction read(const lwm2m::Path& path, const coap::Message& request);
     Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
     Reaction discover(const lwm2m::Path& path) const;
@@ -69,6 +71,7 @@ class ObjectModel {
     QuirkSet quirks_;
     std::chrono::seconds lifetime_;
     FirmwareObject firmware_;
+    ModemObject modem_;
     std::map<coap::Token, Observation> observations_;
 };
 

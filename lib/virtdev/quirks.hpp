@@ -58,6 +58,8 @@ enum class Quirk : std::uint8_t {
     same_port,
     // what it says of itself
     no_external_flash_object,
+    advanced_object,
+    modem_unchanged,
     version_dash,
     version_odd,
     lwm2m_1_0,

@@ -52,10 +52,14 @@ World::~World() {
 
 void World::start_push() {
     report.reset();
-    const std::vector keys{test_signer().public_key()};
-    auto checked = update::check_image(new_image, keys, std::nullopt);
-    ASSERT_TRUE(checked) << checked.error().text();
-    checked_ = std::move(*checked);
+    if (modem_version_.empty()) {
+        const std::vector keys{test_signer().public_key()};
+        auto checked = update::check_image(new_image, keys, std::nullopt);
+        ASSERT_TRUE(checked) << checked.error().text();
+        target_ = std::move(checked->target);
+    } else {
+        target_ = update::check_modem_package(new_image, modem_version_).value();
+    }
     std::map<std::string, Bytes> psk;
     server::ServerConfig config;
     config.profile = options.profile;
@@ -72,7 +76,7 @@ void World::start_push() {
     watch_ = std::make_unique<Watch>(*this);
     stop_ = std::make_unique<boost::asio::cancellation_signal>();
     boost::asio::co_spawn(
-        io, update::run(server_->device(endpoint), checked_->target, policy, store, clock, *watch_),
+        io, update::run(server_->device(endpoint), *target_, policy, store, clock, *watch_),
         boost::asio::bind_cancellation_slot(stop_->slot(), [this](std::exception_ptr failure, update::Report end) {
             if (failure) std::rethrow_exception(failure);
             report = std::move(end);

@@ -57,6 +57,13 @@ class World {
     /// start_push and finish, then close as the command does after its result line.
     update::Report push();
 
+    /// Updates the modem instead of the application from now on.
+    void use_modem_package(Bytes package, const std::string& version) {
+        new_image = std::move(package);
+        policy.expect_version = version;
+        modem_version_ = version;
+    }
+
     WorldOptions options;
     boost::asio::io_context io;
     VirtualClock clock{io};
@@ -83,7 +90,8 @@ class World {
     std::unique_ptr<Watch> watch_;
     std::unique_ptr<VirtualEndpoint> server_end_;
     std::unique_ptr<server::LwM2mServer> server_;
-    std::optional<update::Checked> checked_;
+    std::optional<update::Target> target_;
+    std::string modem_version_;
     std::unique_ptr<boost::asio::cancellation_signal> stop_;
     bool device_ended_ = false;
 };
