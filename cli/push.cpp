@@ -11,6 +11,7 @@
 #include "cli/layout_boards.hpp"
 #include "cli/program.hpp"
 #include "cli/push_session.hpp"
+#include "cli/update_options.hpp"
 #include "image/limit.hpp"
 #include "layout/check.hpp"
 #include "server/estimate.hpp"
@@ -38,6 +39,7 @@ struct Options {
     std::string downgrade_reason;
     std::string state_dir;
     bool dry_run = false;
+    UpdateOptions how;
 };
 
 void bind(CLI::App& app, Options& o) {
@@ -63,6 +65,7 @@ void bind(CLI::App& app, Options& o) {
     app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version; the reason is kept")
         ->type_name("REASON");
     app.add_option("--state-dir", o.state_dir, "where the journal is kept")->type_name("D");
+    bind_update_options(app, o.how);
     app.add_flag("--dry-run", o.dry_run, "check, and say what a push would cost; nothing is sent");
 }
 
@@ -162,6 +165,7 @@ Result<update::Policy> policy_of(const Options& options) {
             fmt::format("expected a block size of 16, 32, 64, 128, 256, 512 or 1024, found {}", options.block_size),
             "512 suits most devices");
     policy.block_size = options.block_size;
+    TRY_VOID(fill_policy(options.how, policy));
     return policy;
 }
 

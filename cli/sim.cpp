@@ -264,7 +264,10 @@ Result<std::string> simulate(Program& program, const Options& options) {
     if (quirks.has(Quirk::same_port)) network.local_port = free_port(io);
     adapters::LibcoapClient endpoint(io.get_executor(), network);
 
+    adapters::LibcoapClient fetch(io.get_executor(), adapters::LibcoapClient::Options{});
+
     virtdev::DeviceConfig config;
+    config.fetch = &fetch;
     config.endpoint = options.endpoint;
     config.server = target.address;
     config.credentials = std::move(credentials);

@@ -121,6 +121,20 @@ std::string UdpEndpoint::local_address() const {
     return error ? options_.listen : to_text(address);
 }
 
+std::string UdpEndpoint::address_towards(const ports::Peer& peer) const {
+    const auto there = parse_listen_address(peer.address);
+    boost::system::error_code error;
+    auto here = socket_.local_endpoint(error);
+    if (!there || error || !here.address().is_unspecified()) return local_address();
+    // Connecting a datagram socket sends nothing; it only makes the kernel choose the way.
+    asio::ip::udp::socket probe(executor_);
+    probe.open(there->protocol(), error);
+    if (!error) probe.connect(*there, error);
+    const auto chosen = error ? asio::ip::udp::endpoint() : probe.local_endpoint(error);
+    if (error) return local_address();
+    return to_text({chosen.address(), here.port()});
+}
+
 // ---- datagrams in
 
 void UdpEndpoint::wait_readable() {

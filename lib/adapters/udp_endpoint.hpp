@@ -46,6 +46,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     void drop(const ports::Peer& peer) override;
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override;
+    std::string address_towards(const ports::Peer& peer) const override;
 
     std::size_t sessions() const noexcept { return sessions_.size(); }
 

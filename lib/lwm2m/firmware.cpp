@@ -39,4 +39,12 @@ std::string result_text(std::int64_t result) {
     return with_name(result, names);
 }
 
+std::optional<std::int64_t> protocol_of(std::string_view uri) {
+    static constexpr std::array<std::string_view, 4> schemes{"coap", "coaps", "http", "https"};
+    for (std::size_t i = 0; i < schemes.size(); ++i)
+        if (uri.starts_with(schemes[i]) && uri.substr(schemes[i].size()).starts_with("://"))
+            return static_cast<std::int64_t>(i);
+    return std::nullopt;
+}
+
 }  // namespace fota::lwm2m

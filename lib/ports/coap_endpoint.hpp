@@ -61,6 +61,8 @@ class CoapEndpoint {
     virtual const EndpointStatistics& statistics() const = 0;
     /// "0.0.0.0:5684": where it is bound, with the port really taken.
     virtual std::string local_address() const = 0;
+    /// Where this peer reaches it: a wildcard gives way to the address of the interface that leads to the peer.
+    virtual std::string address_towards(const Peer&) const { return local_address(); }
 };
 
 }  // namespace fota::ports

@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -71,6 +72,36 @@ struct Delivery {
     std::uint32_t block_size = 0;  ///< the size that was used in the end
 };
 
+/// An image for the device to fetch itself (pull).
+struct OfferRequest {
+    BytesView image;        ///< owned by the caller, outlives the offer
+    std::string advertise;  ///< HOST[:PORT] for the URI; "": the address at which the device reaches us
+    Bytes secret;           ///< 16 bytes nobody can guess; the same ones make the same URI, also after our restart
+};
+
+/// What the device has fetched of it.
+struct FetchProgress {
+    std::uint64_t requests = 0;       ///< blocks served, repeated ones included
+    std::uint64_t repeats = 0;        ///< requests for the block that was served last
+    std::uint64_t bytes = 0;          ///< what it must have by its last request
+    std::uint64_t furthest = 0;       ///< the largest `bytes` so far
+    std::uint64_t payload_bytes = 0;  ///< image bytes sent, repeated ones included
+    std::uint32_t block = 0;          ///< number of the last one served
+    std::uint32_t block_size = 0;
+    std::optional<Instant> last_request;
+};
+
+/// Served to its device alone, until destroyed: later requests are answered 4.04.
+class Offer {
+  public:
+    virtual ~Offer() = default;
+    /// For 5/0/1.
+    virtual const std::string& uri() const = 0;
+    virtual const FetchProgress& progress() const = 0;
+    /// Until there were more than `after` requests; false at the deadline, or when cancelled.
+    virtual boost::asio::awaitable<bool> await_request(std::uint64_t after, Instant deadline) = 0;
+};
+
 class DeviceLink {
   public:
     virtual ~DeviceLink() = default;
@@ -89,6 +120,9 @@ class DeviceLink {
     /// Delivers by Block1. Pauses while the device is silent and resumes at the same block, also from another address
     /// or in a new session. Errors: transfer_stalled, cancelled.
     virtual boost::asio::awaitable<Result<Delivery>> deliver(DeliveryRequest request) = 0;
+    /// The URI is good once the device has registered; before that an offer serves a device that has one already.
+    /// Errors: usage when the URI would be longer than lwm2m::longest_package_uri.
+    virtual Result<std::unique_ptr<Offer>> offer(OfferRequest request) = 0;
 };
 
 }  // namespace fota::ports

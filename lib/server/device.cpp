@@ -26,8 +26,14 @@ ports::Answer answer_of(coap::Message message) {
 }  // namespace
 
 Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-               LinkProfile profile, std::mt19937_64& random)
-    : coap_(endpoint), clock_(clock), name_(std::move(name)), signal_(io), rtt_(profile), random_(random) {}
+               LinkProfile profile, std::mt19937_64& random, PackageSource& packages)
+    : coap_(endpoint),
+      clock_(clock),
+      name_(std::move(name)),
+      signal_(io),
+      rtt_(profile),
+      random_(random),
+      packages_(packages) {}
 
 void Device::awake() {
     ++awake_serial_;
@@ -181,6 +187,15 @@ awaitable<Result<ports::Answer>> Device::execute(lwm2m::Path path, std::string a
     auto reply = co_await request(std::move(message));
     if (!reply) co_return Failure(std::move(reply.error()));
     co_return answer_of(std::move(reply->message));
+}
+
+Result<std::unique_ptr<ports::Offer>> Device::offer(ports::OfferRequest wish) {
+    // Served again after a restart, before the device has been heard of: it has its URI already.
+    const auto here = peer_ ? coap_.address_towards(*peer_) : coap_.local_address();
+    auto authority = wish.advertise.empty() ? here : std::move(wish.advertise);
+    const bool has_port = authority.starts_with('[') ? authority.contains("]:") : authority.contains(':');
+    if (!has_port) authority += here.substr(std::min(here.size(), here.rfind(':')));
+    return packages_.offer(name_, peer_ && peer_->secure ? "coaps" : "coap", authority, wish.image, wish.secret);
 }
 
 awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) {

@@ -11,6 +11,7 @@
 #include "ports/coap_endpoint.hpp"
 #include "ports/device_link.hpp"
 #include "server/link_profile.hpp"
+#include "server/package_source.hpp"
 #include "server/signal.hpp"
 
 namespace fota::server {
@@ -20,7 +21,7 @@ namespace fota::server {
 class Device final : public ports::DeviceLink {
   public:
     Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-           LinkProfile profile, std::mt19937_64& random);
+           LinkProfile profile, std::mt19937_64& random, PackageSource& packages);
 
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
@@ -30,6 +31,7 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, coap::Format format) override;
     boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path, std::string arguments) override;
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
+    Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
     // What the server tells it.
     void registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters);
@@ -58,6 +60,7 @@ class Device final : public ports::DeviceLink {
     Signal signal_;
     RttEstimator rtt_;
     std::mt19937_64& random_;
+    PackageSource& packages_;
 };
 
 }  // namespace fota::server

@@ -23,7 +23,7 @@ coap::Answer answer(coap::Code code) {
 
 LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock,
                          ServerConfig config)
-    : io_(io), coap_(endpoint), clock_(clock), config_(std::move(config)), random_(config_.seed) {
+    : io_(io), coap_(endpoint), clock_(clock), config_(std::move(config)), random_(config_.seed), packages_(io, clock) {
     coap_.on_request(
         [this](const ports::Peer& peer, const coap::Message& request) { return on_request(peer, request); });
     coap_.on_gone([this](const ports::Peer& peer) {
@@ -42,7 +42,7 @@ LwM2mServer::~LwM2mServer() {
 
 Device& LwM2mServer::device(const std::string& endpoint) {
     auto& slot = devices_[endpoint];
-    if (!slot) slot = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_);
+    if (!slot) slot = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_, packages_);
     return *slot;
 }
 
@@ -83,6 +83,13 @@ coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Messag
     const auto path = request.texts(coap::OptionNumber::uri_path);
     const bool root = path.size() == 1 && path[0] == "rd";
     const bool one = path.size() == 2 && path[0] == "rd";
+    if (!path.empty() && path[0] == PackageSource::folder) {
+        const auto* owner = path.size() == 2 ? packages_.owner(path[1]) : nullptr;
+        // To anyone but its device a package does not exist.
+        if (owner == nullptr || !binding_fault(peer, *owner).empty()) return answer(coap::Code::not_found);
+        device(*owner).heard(clock_.now());
+        return packages_.serve(path[1], request);
+    }
     if (root && request.code == coap::Code::post) return register_device(peer, request);
     if (one && (request.code == coap::Code::post || request.code == coap::Code::put))
         return update_device(peer, request, path[1]);
@@ -116,7 +123,8 @@ coap::Answer LwM2mServer::register_device(const ports::Peer& peer, const coap::M
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
     }
-    // In clear anyone can make up names: silence, not a refusal, once there are far more than any fleet behind one server.
+    // In clear anyone can make up names: silence, not a refusal, once there are far more than any fleet behind one
+    // server.
     if (!devices_.contains(endpoint) && devices_.size() >= most_devices) return {coap::Answer::Kind::silence, {}};
     if (const auto it = id_of_endpoint_.find(endpoint); it != id_of_endpoint_.end()) endpoint_of_id_.erase(it->second);
     const auto id = new_id();

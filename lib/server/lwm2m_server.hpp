@@ -14,6 +14,7 @@
 #include "ports/clock.hpp"
 #include "ports/coap_endpoint.hpp"
 #include "server/device.hpp"
+#include "server/package_source.hpp"
 
 namespace fota::server {
 
@@ -60,6 +61,7 @@ class LwM2mServer {
     ports::Clock& clock_;
     ServerConfig config_;
     std::mt19937_64 random_;
+    PackageSource packages_;
     std::unordered_map<std::string, std::unique_ptr<Device>> devices_;
     std::unordered_map<std::string, std::string> endpoint_of_id_;
     std::unordered_map<std::string, std::string> id_of_endpoint_;

@@ -20,7 +20,8 @@ constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 
 /// How much of our image the device says it holds; 0 when it holds something else.
 std::uint64_t stored_prefix(const DeviceFacts& facts, const Target& target) {
-    if (!facts.stored_bytes || !facts.stored_hash || *facts.stored_bytes == 0) return 0;
+    if (target.component != Component::app || !facts.stored_bytes || !facts.stored_hash || *facts.stored_bytes == 0)
+        return 0;
     if (*facts.stored_bytes > target.image.size()) return 0;
     const auto prefix = target.image.first(static_cast<std::size_t>(*facts.stored_bytes));
     const auto digest = sha256(prefix);
@@ -28,7 +29,7 @@ std::uint64_t stored_prefix(const DeviceFacts& facts, const Target& target) {
 }
 
 std::optional<Error> slot_fault(const DeviceFacts& facts, const Target& target) {
-    if (!facts.secondary_size) return std::nullopt;
+    if (target.component != Component::app || !facts.secondary_size) return std::nullopt;
     if (target.image.size() > *facts.secondary_size)
         return Error(Errc::image_too_large,
                      fmt::format("expected an image of at most {} bytes (the device's secondary slot), found {}",
@@ -49,13 +50,20 @@ std::optional<Error> slot_fault(const DeviceFacts& facts, const Target& target) 
 
 std::optional<Error> version_fault(const DeviceFacts& facts, const Target& target, const Policy& policy) {
     if (policy.downgrade_reason) return std::nullopt;
-    const auto reported = parse_reported(facts.version);
+    if (target.component == Component::mcuboot && facts.bootloader_version && target.info_version &&
+        *facts.bootloader_version > *target.info_version)
+        return Error(Errc::downgrade_refused,
+                     fmt::format("expected a bootloader version above the running {}, found {}",
+                                 *facts.bootloader_version, *target.info_version));
+    if (target.component != Component::app) return std::nullopt;
+    const auto running = reported_version(facts, target);
+    const auto reported = parse_reported(running);
     if (!reported) return std::nullopt;
     auto compared = target.version;
     if (!reported->has_build) compared.build = reported->version.build;
     if (reported->version <= compared) return std::nullopt;
     return Error(Errc::downgrade_refused, fmt::format("expected a version above the running {}, found {}",
-                                                      printable(facts.version), target.version.text()));
+                                                      printable(running), target.version.text()));
 }
 
 std::optional<Error> board_fault(const DeviceFacts& facts, const Policy& policy) {
@@ -80,11 +88,26 @@ std::optional<ReportedVersion> parse_reported(const std::string& text) {
     return ReportedVersion{*version, has_build};
 }
 
+std::string reported_version(const DeviceFacts& facts, const Target& target) {
+    if (target.component == Component::mcuboot)
+        return facts.bootloader_version ? std::to_string(*facts.bootloader_version) : std::string();
+    auto out = facts.component_version && !facts.component_version->empty() ? *facts.component_version : facts.version;
+    while (!out.empty() && (out.back() == '\0' || out.back() == ' ')) out.pop_back();
+    return out;
+}
+
 Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy) {
-    if (facts.running_hash && !facts.running_hash->empty())
+    if (target.component == Component::mcuboot) {
+        if (!facts.bootloader_version || !target.info_version) return Running::unknown;
+        return *facts.bootloader_version == *target.info_version ? Running::target : Running::other;
+    }
+    const bool app = target.component == Component::app;
+    if (app && facts.running_hash && !facts.running_hash->empty())
         return *facts.running_hash == target.hash ? Running::target : Running::other;
-    if (policy.expect_version) return facts.version == *policy.expect_version ? Running::target : Running::other;
-    const auto reported = parse_reported(facts.version);
+    const auto version = reported_version(facts, target);
+    if (policy.expect_version) return version == *policy.expect_version ? Running::target : Running::other;
+    // A modem package names no version that could be compared.
+    const auto reported = app ? parse_reported(version) : std::nullopt;
     if (!reported) return Running::unknown;
     auto expected = target.version;
     if (!reported->has_build) expected.build = reported->version.build;
@@ -101,12 +124,15 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
     if (auto fault = board_fault(facts, policy)) return Refuse{std::move(*fault)};
     if (auto fault = version_fault(facts, target, policy)) return Refuse{std::move(*fault)};
     if (auto fault = slot_fault(facts, target)) return Refuse{std::move(*fault)};
-    if (what_runs(facts, target, policy) == Running::unknown && !policy.expect_version)
-        return Refuse{
-            Error(Errc::not_proven,
-                  fmt::format("expected a version such as {} in 3/0/3, found \"{}\": the update could not be proven",
-                              target.version.text(), printable(facts.version)))};
+    if (what_runs(facts, target, policy) == Running::unknown)
+        return Refuse{Error(Errc::not_proven,
+                            fmt::format("expected {}, found \"{}\": the update could not be proven",
+                                        target.component == Component::mcuboot
+                                            ? std::string("the bootloader's firmware-info version in 26245/0/11")
+                                            : fmt::format("a version such as {} in 3/0/3", target.text()),
+                                        printable(reported_version(facts, target))))};
     const auto prefix = stored_prefix(facts, target);
+    const bool pulling = attempt && attempt->transfer && attempt->transfer->pull;
     if (facts.state == updating) return AwaitReturn{};
     if (facts.state == downloaded) {
         // Ours by what the device says it holds, or, where it cannot say, by our own journal.
@@ -115,6 +141,9 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
         return Deliver{true, 0, {}};
     }
     if (executed) return AwaitReturn{};
+    // The device fetches by itself: what it was given is still served under the same URI.
+    if (facts.state == downloading && pulling)
+        return may_resume ? Deliver{false, 0, attempt->transfer} : Deliver{true, 0, {}};
     if (prefix == target.image.size()) return Deliver{facts.state != idle, 0, {}};
     if (prefix > 0) return Deliver{false, prefix, {}};
     if (facts.state == downloading) {
@@ -123,6 +152,10 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
         return Deliver{true, 0, {}};
     }
     return Deliver{false, 0, {}};
+}
+
+bool resumes_as(const std::optional<OpenAttempt>& attempt, Method method) noexcept {
+    return !attempt || !attempt->transfer || attempt->transfer->pull == (method == Method::pull);
 }
 
 bool retry_helps(std::int64_t update_result) noexcept {

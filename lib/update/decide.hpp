@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include "lwm2m/firmware.hpp"
+#include "lwm2m/registration.hpp"
 #include "update/journal.hpp"
 #include "update/types.hpp"
 
@@ -17,6 +19,19 @@ struct ReportedVersion {
     bool has_build = false;
 };
 std::optional<ReportedVersion> parse_reported(const std::string& text);
+
+/// The version that counts for this component, as the device writes it; "" when it tells none.
+std::string reported_version(const DeviceFacts& facts, const Target& target);
+
+/// Which object and instance this update goes through. device_refused when the device does not have it.
+Result<lwm2m::FirmwareObject> choose_object(const lwm2m::RegistrationParameters& registered, Component component,
+                                            const Policy& policy);
+/// Push or pull. device_refused when what was asked for is not what the device offers.
+Result<Method> choose_method(const DeliveryFacts& device, const Policy& policy, bool secure);
+/// Why a device in this condition is not updated now.
+std::optional<Error> condition_fault(const ConditionFacts& device, const Policy& policy);
+/// Of the bootloader's two candidates the one for the slot it does not run from.
+Result<bool> sends_second_candidate(const DeviceFacts& facts);
 
 enum class Running : std::uint8_t { target, other, unknown };
 
@@ -42,6 +57,9 @@ using Plan = std::variant<AlreadyRuns, AwaitReturn, ExecuteNow, Deliver, Refuse>
 /// `may_resume` is false after the device lost its place: start over unless 26245 says what it holds.
 Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
             const std::optional<OpenAttempt>& attempt, bool may_resume);
+
+/// Whether what the journal knows of a transfer can be continued by this method.
+bool resumes_as(const std::optional<OpenAttempt>& attempt, Method method) noexcept;
 
 /// Whether a downloaded package of which only the Result is known can be retried (connection lost, busy) or not.
 bool retry_helps(std::int64_t update_result) noexcept;

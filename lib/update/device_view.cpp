@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "lwm2m/firmware.hpp"
+#include "lwm2m/formats.hpp"
 #include "lwm2m/value.hpp"
 
 namespace fota::update {
@@ -57,13 +57,61 @@ awaitable<Result<ports::Answer>> DeviceView::write(lwm2m::Path path, Bytes value
     co_return co_await persist([&] { return link_.write(path, value, format); });
 }
 
+awaitable<Result<ports::Answer>> DeviceView::execute(lwm2m::Path path) {
+    co_return co_await persist([&] { return link_.execute(path, ""); });
+}
+
+awaitable<Result<std::optional<std::vector<lwm2m::Entry>>>> DeviceView::entries(lwm2m::Path path) {
+    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, lwm2m::Format::tlv); }));
+    if (!answer.ok()) co_return std::optional<std::vector<lwm2m::Entry>>{};
+    auto all = lwm2m::decode(path, answer.format, answer.payload);
+    // A resource without instances is a list without entries.
+    if (!all) co_return std::optional<std::vector<lwm2m::Entry>>{};
+    co_return std::optional(std::move(*all));
+}
+
+awaitable<Result<std::optional<std::vector<std::int64_t>>>> DeviceView::integers(lwm2m::Path path) {
+    CO_TRY(const auto all, co_await entries(path));
+    if (!all) co_return std::optional<std::vector<std::int64_t>>{};
+    std::vector<std::int64_t> out;
+    for (const auto& entry : *all) {
+        const auto value = lwm2m::as_type(entry.value, lwm2m::Type::integer);
+        const auto* number = value ? std::get_if<std::int64_t>(&*value) : nullptr;
+        if (number != nullptr) out.push_back(*number);
+    }
+    co_return std::optional(std::move(out));
+}
+
+awaitable<Result<DeliveryFacts>> DeviceView::delivery() {
+    DeliveryFacts out;
+    CO_TRY(out.delivery, co_await integer(object_.delivery()));
+    // Only a URI has a protocol.
+    if (out.delivery == 1) co_return out;
+    CO_TRY(out.protocols, co_await integers(object_.protocols()));
+    co_return out;
+}
+
+awaitable<Result<ConditionFacts>> DeviceView::condition(const Policy& policy) {
+    ConditionFacts out;
+    if (policy.min_battery) {
+        CO_TRY(out.battery, co_await integer(lwm2m::device::battery));
+    }
+    if (policy.min_free_memory) {
+        CO_TRY(out.free_memory, co_await integer(lwm2m::device::free_memory));
+    }
+    if (policy.refuse_device_errors) {
+        CO_TRY(out.errors, co_await integers(lwm2m::device::error_codes));
+    }
+    co_return out;
+}
+
 awaitable<Result<>> DeviceView::refresh(DeviceFacts& facts) {
-    CO_TRY(const auto state, co_await integer(lwm2m::firmware::state));
+    CO_TRY(const auto state, co_await integer(object_.state()));
     if (!state)
-        co_return fail(Errc::device_refused, fmt::format("expected a firmware update object at {}, found none",
-                                                         lwm2m::firmware::state.text()));
+        co_return fail(Errc::device_refused,
+                       fmt::format("expected a firmware update object at {}, found none", object_.state().text()));
     facts.state = *state;
-    CO_TRY(const auto result, co_await integer(lwm2m::firmware::result));
+    CO_TRY(const auto result, co_await integer(object_.result()));
     facts.result = result.value_or(0);
     co_return Result<>{};
 }
@@ -76,6 +124,10 @@ awaitable<Result<DeviceFacts>> DeviceView::facts() {
     if (version) out.version = as_text(*version);
     CO_TRY(const auto model, co_await value(lwm2m::device::model, lwm2m::Format::text));
     if (model) out.model = as_text(*model);
+    if (object_.advanced()) {
+        CO_TRY(const auto current, co_await value(object_.current_version(), lwm2m::Format::text));
+        if (current) out.component_version = std::string(as_text(*current));
+    }
     if (!link_.registration() || !link_.registration()->parameters.has_object(flash::object)) co_return out;
     CO_TRY(out.running_hash, co_await value(flash::running_hash, lwm2m::Format::opaque));
     CO_TRY(out.stored_hash, co_await value(flash::stored_hash, lwm2m::Format::opaque));
@@ -88,6 +140,8 @@ awaitable<Result<DeviceFacts>> DeviceView::facts() {
     CO_TRY(out.primary_size, co_await number(flash::primary_size));
     CO_TRY(out.secondary_size, co_await number(flash::secondary_size));
     CO_TRY(out.flash_size, co_await number(flash::size));
+    CO_TRY(out.bootloader_version, co_await number(flash::bootloader_version));
+    CO_TRY(out.bootloader_slot, co_await number(flash::bootloader_slot));
     CO_TRY(out.jedec_id, co_await value(flash::jedec_id, lwm2m::Format::opaque));
     CO_TRY(const auto mode, co_await value(flash::boot_mode, lwm2m::Format::text));
     if (mode) out.boot_mode = std::string(as_text(*mode));

@@ -3,7 +3,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <optional>
+#include <vector>
 
+#include "lwm2m/data.hpp"
+#include "lwm2m/firmware.hpp"
 #include "ports/clock.hpp"
 #include "ports/device_link.hpp"
 #include "update/types.hpp"
@@ -15,6 +18,8 @@ class DeviceView {
     DeviceView(ports::DeviceLink& link, ports::Clock& clock, Milliseconds patience)
         : link_(link), clock_(clock), patience_(patience) {}
 
+    /// The firmware object of this update; object 5 until told otherwise.
+    void use(lwm2m::FirmwareObject object) { object_ = object; }
     /// Everything the plan needs: object 3, object 5, and 26245 where the device lists it.
     boost::asio::awaitable<Result<DeviceFacts>> facts();
     /// 5/0/3 and 5/0/5 alone, on top of what is known.
@@ -23,8 +28,16 @@ class DeviceView {
     /// ends, cancelled.
     boost::asio::awaitable<Result<std::optional<Bytes>>> value(lwm2m::Path path, lwm2m::Format accept);
     boost::asio::awaitable<Result<std::optional<std::int64_t>>> integer(lwm2m::Path path);
+    /// Every value of a resource with instances; nullopt when the device refuses to tell or tells nonsense.
+    boost::asio::awaitable<Result<std::optional<std::vector<lwm2m::Entry>>>> entries(lwm2m::Path path);
+    boost::asio::awaitable<Result<std::optional<std::vector<std::int64_t>>>> integers(lwm2m::Path path);
+    boost::asio::awaitable<Result<DeliveryFacts>> delivery();
+    /// What the policy asks for, nothing else.
+    boost::asio::awaitable<Result<ConditionFacts>> condition(const Policy& policy);
     /// For writes that may be repeated: the answer, whatever it is.
     boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, lwm2m::Format format);
+    /// For operations that may be repeated, never for Update (5/x/2).
+    boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path);
 
   private:
     /// Repeats the operation while the device is busy (5.03) or away, until patience ends.
@@ -34,6 +47,7 @@ class DeviceView {
     ports::DeviceLink& link_;
     ports::Clock& clock_;
     Milliseconds patience_;
+    lwm2m::FirmwareObject object_;
 };
 
 }  // namespace fota::update

@@ -52,9 +52,9 @@ Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& imag
             open->executed = true;
         else if (fact.kind == "transfer") {
             open->downloaded = false;
-            open->transfer = OpenAttempt::Transfer{from_hex(field(fact, "token")).value_or(Bytes{}),
-                                                   number<std::uint64_t>(fact, "offset"),
-                                                   number<std::uint32_t>(fact, "block-size"), 0};
+            open->transfer = OpenAttempt::Transfer{
+                from_hex(field(fact, "token")).value_or(Bytes{}), number<std::uint64_t>(fact, "offset"),
+                number<std::uint32_t>(fact, "block-size"), 0, field(fact, "pull") == "1"};
         } else if (fact.kind == "block" && open->transfer) {
             // Progress is replaced in place and may be older than the transfer that follows it.
             open->transfer->block = number<std::uint32_t>(fact, "block");
@@ -73,8 +73,8 @@ Result<std::string> Journal::begin(const Target& target, const std::string& from
     std::uint64_t last = 0;
     for (const auto& fact : facts) last = std::max(last, fact.sequence);
     const auto id = std::to_string(last + 1);
-    TRY_VOID(append(id, "attempt-begun",
-                    {{"image", to_hex(target.hash)}, {"to", target.version.full()}, {"from", from_version}}));
+    TRY_VOID(
+        append(id, "attempt-begun", {{"image", to_hex(target.hash)}, {"to", target.full()}, {"from", from_version}}));
     return id;
 }
 
@@ -82,7 +82,8 @@ Result<> Journal::transfer(const std::string& attempt, const OpenAttempt::Transf
     TRY_VOID(append(attempt, "transfer",
                     {{"token", to_hex(transfer.token)},
                      {"offset", std::to_string(transfer.offset)},
-                     {"block-size", std::to_string(transfer.block_size)}}));
+                     {"block-size", std::to_string(transfer.block_size)},
+                     {"pull", transfer.pull ? "1" : "0"}}));
     return block(attempt, transfer.block, transfer.block_size);
 }
 

@@ -2,7 +2,7 @@
 //
 // Facts, all under the endpoint as subject:
 //   attempt-begun  image (hex hash), to, from            full
-//   transfer       token, block-size, offset             full   a transfer of image[offset..] begins
+//   transfer       token, block-size, offset, pull       full   a transfer of image[offset..] begins
 //   block          block, block-size                     relaxed, replaced in place
 //   downloaded                                           full   State 2 was read
 //   execute                                              full   written before the request is sent
@@ -30,6 +30,7 @@ struct OpenAttempt {
         std::uint64_t offset = 0;
         std::uint32_t block_size = 0;
         std::uint32_t block = 0;  ///< blocks acknowledged at block_size
+        bool pull = false;        ///< the device fetches it; `token` is the secret of its URI
     };
     std::optional<Transfer> transfer;
 };

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 
 #include "image/image.hpp"
 #include "image/key.hpp"
@@ -24,5 +25,10 @@ struct Checked {
 /// image_too_large against `slots`. `file` outlives the result.
 Result<Checked> check_image(BytesView file, std::span<const image::PublicKey> keys,
                             const std::optional<layout::SlotLayout>& slots);
+
+/// A package for the modem: Nordic's delta (its magic stands at offset 4) or a full one (a zip, or COSE as the modem
+/// takes it). It is not for MCUboot to judge, and names no version: `version` is what the modem will report.
+/// image_malformed for anything else: unknown content is refused, not guessed.
+Result<Target> check_modem_package(BytesView file, const std::string& version);
 
 }  // namespace fota::update

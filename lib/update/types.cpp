@@ -2,6 +2,18 @@
 
 namespace fota::update {
 
+std::string_view component_name(Component component) noexcept {
+    switch (component) {
+        case Component::app:
+            return "app";
+        case Component::mcuboot:
+            return "mcuboot";
+        case Component::modem:
+            return "modem";
+    }
+    return "?";
+}
+
 std::string_view step_name(Step step) noexcept {
     switch (step) {
         case Step::await_device:

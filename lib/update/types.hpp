@@ -1,10 +1,12 @@
 // What an update is given, what it tells while it runs, and what it ends with.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -14,13 +16,34 @@
 
 namespace fota::update {
 
+/// What is updated decides the checks and the proof (DESIGN.md section 3).
+enum class Component : std::uint8_t {
+    app,      ///< an MCUboot image: slot limit, key; proof by hash or version
+    mcuboot,  ///< a second-stage bootloader's candidate; proof by its firmware-info version, never by 3/0/3
+    modem,    ///< a Nordic package; proof by the modem's version
+};
+std::string_view component_name(Component component) noexcept;
+
 /// What shall run. `image` is owned by the caller and outlives the update.
 struct Target {
     BytesView image;
     image::Version version;
-    Bytes hash;             ///< the image's hash TLV: what the bootloader and object 26245 call it
+    Bytes hash;  ///< the image's hash TLV: what the bootloader and object 26245 call it. Others: SHA-256 of it all
     std::uint64_t end = 0;  ///< offset after the last TLV; what has to fit the slot
+    Component component = Component::app;
+    /// The candidate for the bootloader's other slot (mcuboot only): `image` and `hash` are those of slot 0.
+    BytesView other_image;
+    Bytes other_hash;
+    std::optional<std::uint32_t> info_version;  ///< firmware-info version (mcuboot only)
+    /// What a person and the journal call it: the image's version, or what --expect-version says.
+    std::string label;
+
+    std::string text() const { return label.empty() ? version.text() : label; }
+    std::string full() const { return label.empty() ? version.full() : label; }
 };
+
+/// How the package gets there. Automatic: pushed, unless the device says that it only fetches.
+enum class Method : std::uint8_t { automatic, push, pull };
 
 struct Policy {
     /// How long to wait for the device to register; nullopt: for ever.
@@ -38,6 +61,21 @@ struct Policy {
     /// Board name that 3/0/1 must begin with ("nrf9160dk"); "" when nothing is known.
     std::string board;
     std::uint32_t block_size = 512;
+
+    Method method = Method::automatic;
+    std::string package_uri;  ///< of a server that the user runs; not empty: pull, and nothing is served
+    std::string advertise;    ///< HOST[:PORT] for the URI of our own; "": where the device reaches us
+    /// 5 or 33629; absent: 33629 where the device has it, else 5. It alone is used during an update.
+    std::optional<std::uint16_t> object;
+    std::optional<std::uint16_t> instance;  ///< absent: 0, and of 33629 the component's own
+
+    // What the device says of its condition (object 3); absent: not asked.
+    std::optional<std::int64_t> min_battery;      ///< percent
+    std::optional<std::int64_t> min_free_memory;  ///< kB
+    bool refuse_device_errors = false;            ///< any error code but 0
+    // Written before the package where the device has them (object 5 since 1.1).
+    std::optional<std::int64_t> severity;  ///< 0 critical, 1 mandatory, 2 optional
+    std::optional<std::chrono::seconds> max_defer;
 };
 
 /// The steps a person follows (DESIGN.md section 3; loading, policy and layout come before a device is involved).
@@ -81,6 +119,22 @@ struct DeviceFacts {
     std::optional<std::string> boot_mode;
     std::optional<Bytes> jedec_id;
     std::optional<std::uint64_t> flash_size;
+    std::optional<std::string> component_version;     ///< 33629/x/15
+    std::optional<std::uint64_t> bootloader_version;  ///< 26245/0/11: firmware-info version of the running MCUboot
+    std::optional<std::uint64_t> bootloader_slot;     ///< 26245/0/12: 0 or 1, where it runs from
+};
+
+/// What decides the way of the package.
+struct DeliveryFacts {
+    std::optional<std::int64_t> delivery;                ///< 5/0/9: 0 pull, 1 push, 2 both
+    std::optional<std::vector<std::int64_t>> protocols;  ///< 5/0/8
+};
+
+/// What decides whether the device is in a condition to be updated; only what the policy asks for.
+struct ConditionFacts {
+    std::optional<std::int64_t> battery;
+    std::optional<std::int64_t> free_memory;
+    std::optional<std::vector<std::int64_t>> errors;
 };
 
 /// Told while the update runs; calls come from the coroutine, in order. Nothing here may block.

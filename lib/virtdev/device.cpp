@@ -42,13 +42,14 @@ Device::Device(Board& board, ports::CoapEndpoint& endpoint, ports::Clock& clock,
 awaitable<Result<>> Device::run() {
     const auto executor = co_await asio::this_coro::executor;
     wake_ = std::make_unique<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
+    fetch_wake_ = std::make_unique<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
     death_ = std::make_unique<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
     endpoint_.on_request([this](const auto& peer, const auto& request) { return on_request(peer, request); });
     Result<> outcome;
     while (!stopped_) {
         outcome = co_await boot();
         if (!outcome) break;
-        co_await live();
+        co_await (live() && fetch_packages());
         disconnect();
         if (stopped_) break;
         if (vanished_) {
@@ -102,6 +103,8 @@ void Device::die(std::string reason) {
 
 void Device::disconnect() {
     if (peer_) endpoint_.drop(*peer_);
+    if (fetch_peer_ && config_.fetch) config_.fetch->drop(*fetch_peer_);
+    fetch_peer_.reset();
     peer_.reset();
     location_.clear();
     outgoing_.clear();
@@ -343,6 +346,9 @@ coap::Answer Device::on_request(const ports::Peer& peer, const coap::Message& re
         case Afterwards::vanish:
             vanished_ = true;
             die("vanished");
+            break;
+        case Afterwards::fetch:
+            fetch_wake_->cancel();
             break;
         case Afterwards::update:
             update_due_ = now;

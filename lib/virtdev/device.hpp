@@ -25,12 +25,13 @@ struct DeviceConfig {
     ports::Credentials credentials;  ///< empty identity: plain CoAP
     std::chrono::seconds lifetime{60};
     QuirkSet quirks;
-    coap::Retry retry{};                ///< of its own requests
-    Milliseconds retry_pause{1'000};    ///< after a registration that failed, for ever
-    Milliseconds reboot_after{1'000};   ///< from the answer that announces a reboot to the reset
-    Milliseconds boot_time{500};        ///< from a reset to the application
-    Milliseconds revert_after{10'000};  ///< quirk revert: how long the new image runs
-    Milliseconds awake{10'000};         ///< quirk queue-mode: how long it listens after the last message
+    coap::Retry retry{};                   ///< of its own requests
+    Milliseconds retry_pause{1'000};       ///< after a registration that failed, for ever
+    Milliseconds reboot_after{1'000};      ///< from the answer that announces a reboot to the reset
+    Milliseconds boot_time{500};           ///< from a reset to the application
+    Milliseconds revert_after{10'000};     ///< quirk revert: how long the new image runs
+    ports::CoapEndpoint* fetch = nullptr;  ///< its second socket, for packages it fetches; absent: it has one only
+    Milliseconds awake{10'000};            ///< quirk queue-mode: how long it listens after the last message
 };
 
 /// What can be watched; any may be empty. Called from within the device's coroutine or a request: return quickly.
@@ -75,6 +76,14 @@ class Device {
     boost::asio::awaitable<void> register_or_disconnect();
     boost::asio::awaitable<void> send_outgoing();
     bool send_due();
+    boost::asio::awaitable<void> fetch_packages();
+    boost::asio::awaitable<void> fetch_package(std::uint32_t fetch);
+    boost::asio::awaitable<lwm2m::UpdateResult> fetch_blocks(std::uint32_t fetch, ports::CoapEndpoint& from,
+                                                             ports::Peer peer, std::string path);
+    boost::asio::awaitable<Result<coap::Reply>> get_block(ports::CoapEndpoint& from, ports::Peer peer,
+                                                          coap::Message message);
+    boost::asio::awaitable<void> until_fetch();
+    bool under_way(std::uint32_t fetch) const { return alive() && objects_.firmware().fetching() == fetch; }
     /// Until the deadline, or until there is something to do.
     boost::asio::awaitable<void> wait_until(Instant deadline);
     boost::asio::awaitable<void> until_woken();
@@ -110,6 +119,7 @@ class Device {
     std::optional<Instant> update_due_;
     bool register_again_ = false;
     Instant last_traffic_{};
+    std::optional<ports::Peer> fetch_peer_;
 
     // What it does not.
     bool dead_ = false;      ///< without power; booted again by run()
@@ -119,9 +129,12 @@ class Device {
     std::string death_reason_;
     std::string last_version_;
     std::pair<lwm2m::State, lwm2m::UpdateResult> reported_{};
+    std::uint32_t last_fetch_ = 0;     ///< the newest one that was begun
+    bool fetch_trouble_over_ = false;  ///< quirks that strike once have struck
     bool woken_ = false;
-    std::unique_ptr<boost::asio::steady_timer> wake_;   ///< something to do
-    std::unique_ptr<boost::asio::steady_timer> death_;  ///< dead or stopped
+    std::unique_ptr<boost::asio::steady_timer> fetch_wake_;  ///< there is something to fetch
+    std::unique_ptr<boost::asio::steady_timer> wake_;        ///< something to do
+    std::unique_ptr<boost::asio::steady_timer> death_;       ///< dead or stopped
 };
 
 }  // namespace fota::virtdev

@@ -24,6 +24,7 @@ void FirmwareObject::after_boot(const BootResult& boot) {
     const bool was_updating = state_ == State::updating;
     const bool was_downloaded = state_ == State::downloaded;
     transfer_.reset();
+    fetch_.reset();
     start_offset_ = 0;
     uri_.clear();
     if (quirks_.has(Quirk::no_state_persist)) {
@@ -81,6 +82,7 @@ Reaction FirmwareObject::reset(bool nul) {
     }
     const bool downloaded = state_ == State::downloaded;
     transfer_.reset();
+    fetch_.reset();
     start_offset_ = 0;
     uri_.clear();
     to_idle(UpdateResult::initial);
@@ -93,9 +95,57 @@ Reaction FirmwareObject::reset(bool nul) {
 Reaction FirmwareObject::write_uri(BytesView text) {
     if (quirks_.has(Quirk::no_uri_reset)) return Reaction::reply(Code::method_not_allowed);
     if (text.empty()) return reset(false);
-    if (state_ != State::idle) return Reaction::reply(Code::bad_request);
-    result_ = UpdateResult::unsupported_protocol;  // 5/0/9 says push only
-    return Reaction::reply(Code::changed);
+    if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::bad_request);
+    transfer_.reset();
+    start_offset_ = 0;
+    // Zephyr's buffer for it holds 127 characters.
+    if (quirks_.has(Quirk::push_only) || text.size() > lwm2m::longest_package_uri) {
+        to_idle(quirks_.has(Quirk::push_only) ? UpdateResult::unsupported_protocol : UpdateResult::update_failed);
+        return Reaction::reply(Code::changed);
+    }
+    uri_ = as_text(text);
+    state_ = State::downloading;
+    result_ = UpdateResult::initial;
+    fetch_ = ++fetches_;
+    auto reaction = Reaction::reply(Code::changed);
+    reaction.afterwards = Afterwards::fetch;
+    return reaction;
+}
+
+std::optional<BlockTaken> FirmwareObject::fetched(coap::Block block, BytesView payload,
+                                                  std::optional<std::uint32_t> total) {
+    const auto failed = [&](UpdateResult result) {
+        if (board_.power().on()) fetch_failed(result);
+        return std::optional<BlockTaken>{};
+    };
+    if (block.num == 0) {
+        if (!is_image_magic(payload)) return failed(UpdateResult::unsupported_package);
+        if (total.value_or(0) > board_.package().limit()) return failed(UpdateResult::no_flash_space);
+        if (!board_.package().begin(0)) return failed(UpdateResult::update_failed);
+        transfer_.emplace();
+        transfer_->size1 = total;
+    }
+    auto& transfer = *transfer_;
+    if (transfer.received + payload.size() > board_.package().limit()) return failed(UpdateResult::no_flash_space);
+    if (quirks_.has(Quirk::reboot_in_push) && !rebooted_in_push_ && transfer.size1 &&
+        transfer.received >= *transfer.size1 / 2) {
+        rebooted_in_push_ = true;
+        board_.power().power_off();
+        return std::nullopt;
+    }
+    if (!board_.package().write(payload)) return failed(UpdateResult::update_failed);
+    transfer.received += payload.size();
+    const BlockTaken taken{block.num, transfer.received, transfer.size1.value_or(0)};
+    if (block.more) return taken;
+    (void)complete(block, true);
+    fetch_.reset();
+    return taken;
+}
+
+void FirmwareObject::fetch_failed(UpdateResult result) {
+    if (!fetch_) return;
+    fetch_.reset();
+    (void)give_up(Code::internal_server_error, result);
 }
 
 Reaction FirmwareObject::write_start_offset(std::int64_t offset) {
@@ -124,6 +174,7 @@ Reaction FirmwareObject::write_package(const coap::Message& request) {
         // Zephyr's engine does not hand an empty body to the application.
         return nul ? reset(true) : Reaction::reply(Code::internal_server_error);
     }
+    if (quirks_.has(Quirk::pull_only)) return Reaction::reply(Code::method_not_allowed);
     auto reaction = take_block(request, block.value_or(coap::Block{}), block.has_value());
     const bool first = !block || block->num == 0;
     if (reaction.answer.kind == coap::Answer::Kind::piggybacked &&
@@ -148,6 +199,7 @@ std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap
         return Reaction::reply(Code::request_entity_incomplete);
     }
     if (!board_.package().begin(start_offset_)) return flash_failed();
+    fetch_.reset();
     transfer_.emplace();
     transfer_->token = request.token;
     transfer_->szx = block.szx;

@@ -30,12 +30,18 @@ class FirmwareObject {
     const std::string& package_version() const noexcept { return package_version_; }
     std::uint32_t start_offset() const noexcept { return start_offset_; }
     /// A push is under way and its next block is expected.
-    bool receiving() const noexcept { return transfer_.has_value() && state_ == lwm2m::State::downloading; }
+    bool receiving() const noexcept { return !fetch_ && transfer_.has_value() && state_ == lwm2m::State::downloading; }
 
     /// PUT 5/0/0: whole, or one block of it.
     Reaction write_package(const coap::Message& request);
-    /// PUT 5/0/1: empty is the reset; this device cannot pull.
+    /// PUT 5/0/1: empty is the reset, anything else begins a fetch (a second one replaces the first).
     Reaction write_uri(BytesView text);
+    /// The fetch that is under way, by its number; whoever carries it out stops when this changes.
+    std::optional<std::uint32_t> fetching() const noexcept { return fetch_; }
+    /// What a fetch brought, in order. `total` is known from Size2, or not. The block it was, while it goes on; nothing
+    /// when the fetch is over, well or badly.
+    std::optional<BlockTaken> fetched(coap::Block block, BytesView payload, std::optional<std::uint32_t> total);
+    void fetch_failed(lwm2m::UpdateResult result);
     /// POST 5/0/2
     Reaction execute();
     /// PUT 26245/0/10: 0, or the number of bytes that 26245/0/9 reports.
@@ -74,6 +80,8 @@ class FirmwareObject {
     std::uint32_t start_offset_ = 0;
     std::optional<Transfer> transfer_;
     bool rebooted_in_push_ = false;
+    std::optional<std::uint32_t> fetch_;
+    std::uint32_t fetches_ = 0;
 };
 
 }  // namespace fota::virtdev

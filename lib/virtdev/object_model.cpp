@@ -56,11 +56,12 @@ std::optional<std::int64_t> written_integer(const Path& path, const coap::Messag
 }  // namespace
 
 ObjectModel::ObjectModel(Board& board, QuirkSet quirks, std::chrono::seconds lifetime)
-    : board_(board), quirks_(quirks), lifetime_(lifetime), firmware_(board, quirks) {}
+    : board_(board), quirks_(quirks), lifetime_(lifetime), firmware_(board, quirks), modem_(quirks) {}
 
 void ObjectModel::after_boot(const BootResult& boot) {
     observations_.clear();
     firmware_.after_boot(boot);
+    modem_.after_boot();
 }
 
 std::string ObjectModel::firmware_version() const {
@@ -74,7 +75,7 @@ std::string ObjectModel::firmware_version() const {
 
 std::string ObjectModel::links() const {
     std::string out = quirks_.has(Quirk::lwm2m_1_0) ? "" : "</>;ct=11542,";
-    out += "</1/0>,</3/0>,</5/0>";
+    out += quirks_.has(Quirk::advanced_object) ? "</1/0>,</3/0>,</33629/0>,</33629/1>" : "</1/0>,</3/0>,</5/0>";
     if (!quirks_.has(Quirk::no_external_flash_object)) out += ",</26245/0>";
     return out;
 }
@@ -133,8 +134,9 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
             if (resource == 5) return integer(static_cast<std::int64_t>(firmware_.result()));
             if (resource == 6) return text(firmware_.package_version().empty() ? "" : "application");
             if (resource == 7) return text(firmware_.package_version());
-            if (resource == 8) return {Kind::integers, 0, {}};  // CoAP
-            return integer(1);                                  // delivery: push
+            if (resource == 8)  // CoAP, and CoAP over DTLS
+                return {Kind::integers, 0, quirks_.has(Quirk::pull_coap_only) ? Bytes{0} : Bytes{0, 1}};
+            return integer(quirks_.has(Quirk::pull_only) ? 0 : quirks_.has(Quirk::push_only) ? 1 : 2);
         default:
             break;
     }
@@ -184,8 +186,9 @@ coap::Message ObjectModel::content(const Path& path, std::optional<std::uint32_t
         message.payload =
             lwm2m::tlv_resource(*path.resource, v.kind == Value::Kind::integer ? tlv_integer(v.number) : v.bytes);
         if (several) {
-            // One instance, 0, where the resource is 5/0/8; none for 3/0/11.
-            const Bytes instances = path.object == 5 ? Bytes{0x41, 0x00, 0x00} : Bytes{};
+            Bytes instances;
+            for (std::size_t i = 0; i < v.bytes.size(); ++i)
+                append(instances, Bytes{0x41, static_cast<std::uint8_t>(i), v.bytes[i]});
             message.payload = lwm2m::tlv_resource(*path.resource, instances);
             message.payload[0] = static_cast<std::uint8_t>((message.payload[0] & 0x3f) | 0x80);
         }
@@ -272,8 +275,30 @@ Reaction ObjectModel::execute(const Path& path) {
     return reaction;
 }
 
+/// Object 33629: its instance 0 is object 5 under another number, with a version of its own.
+std::optional<Reaction> ObjectModel::advanced(Path& path, const coap::Message& request) {
+    const bool named = path.object == lwm2m::advanced_firmware::object;
+    if (!quirks_.has(Quirk::advanced_object)) return std::nullopt;
+    if (!named) return path.object == 5 ? std::optional(Reaction::reply(Code::not_found)) : std::nullopt;
+    if (path.instance == lwm2m::advanced_firmware::modem && path.resource)
+        return modem_.handle(*path.resource, request);
+    if (path.resource == 14 || path.resource == 15) {
+        auto version = firmware_version();
+        std::ranges::replace(version, '+', '-');
+        auto reaction = Reaction::reply(Code::content);
+        reaction.answer.message.set_format(Format::text);
+        reaction.answer.message.payload = to_bytes(as_bytes(path.resource == 14 ? "application" : version));
+        return reaction;
+    }
+    path.object = 5;
+    return std::nullopt;
+}
+
 Reaction ObjectModel::dispatch(const coap::Message& request) {
-    const auto path = Path::parse(request.path());
+    auto path = Path::parse(request.path());
+    if (path) {
+        if (auto answered = advanced(*path, request)) return std::move(*answered);
+    }
     if (!path || resources(path->object).empty() || path->instance.value_or(0) != 0)
         return Reaction::reply(Code::not_found);
     const bool get = request.code == Code::get;

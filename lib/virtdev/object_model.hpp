@@ -13,6 +13,7 @@
 #include "lwm2m/path.hpp"
 #include "virtdev/board.hpp"
 #include "virtdev/firmware_object.hpp"
+#include "virtdev/modem_object.hpp"
 #include "virtdev/quirks.hpp"
 #include "virtdev/reaction.hpp"
 
@@ -37,13 +38,15 @@ class ObjectModel {
     std::string firmware_version() const;
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
     const FirmwareObject& firmware() const noexcept { return firmware_; }
+    /// For what arrives by a fetch, which is no request.
+    FirmwareObject& firmware() noexcept { return firmware_; }
 
   private:
     /// One readable value; integers and text are kept apart from opaque bytes because their formats differ.
     struct Value {
         enum class Kind : std::uint8_t { text, integer, opaque, integers } kind;
         std::int64_t number = 0;
-        Bytes bytes;
+        Bytes bytes;  ///< of integers: one byte each
     };
     enum class Access : std::uint8_t { absent, read, write, read_write, execute };
     struct Observation {
@@ -56,6 +59,7 @@ class ObjectModel {
     std::vector<std::uint16_t> resources(std::uint16_t object) const;
     Value value(const lwm2m::Path& path) const;
     Reaction dispatch(const coap::Message& request);
+    std::optional<Reaction> advanced(lwm2m::Path& path, const coap::Message& request);
     Reaction read(const lwm2m::Path& path, const coap::Message& request);
     Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
     Reaction discover(const lwm2m::Path& path) const;
@@ -67,6 +71,7 @@ class ObjectModel {
     QuirkSet quirks_;
     std::chrono::seconds lifetime_;
     FirmwareObject firmware_;
+    ModemObject modem_;
     std::map<coap::Token, Observation> observations_;
 };
 

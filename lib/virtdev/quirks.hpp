@@ -29,6 +29,17 @@ enum class Quirk : std::uint8_t {
     busy_during_push,
     no_update_in_push,
     reboot_in_push,
+    // fetching a package
+    push_only,
+    pull_only,
+    pull_coap_only,
+    pull_same_session,
+    pull_szx_64,
+    pull_szx_1024,
+    pull_no_block2,
+    pull_restarts,
+    pull_gives_up,
+    pull_stops,
     // the verdict and the reset
     reject_package,
     bad_package_changed,
@@ -47,6 +58,8 @@ enum class Quirk : std::uint8_t {
     same_port,
     // what it says of itself
     no_external_flash_object,
+    advanced_object,
+    modem_unchanged,
     version_dash,
     version_odd,
     lwm2m_1_0,

@@ -15,6 +15,7 @@ enum class Afterwards : std::uint8_t {
     reboot,      ///< after the answer has left
     reboot_now,  ///< at once; the answer is silence
     vanish,      ///< after the answer has left, for ever
+    fetch,       ///< begin to fetch the package at the URI that was written
     update,      ///< send a registration Update (its lifetime changed, or it was asked to)
 };
 

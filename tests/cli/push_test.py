@@ -196,6 +196,54 @@ class Push(Bench):
         self.assertGreater(run.result["billed_bytes"], os.path.getsize(self.dir / "2.0.0.bin"))
 
 
+class Pull(Bench):
+    """The device fetches the package itself."""
+
+    def test_is_proven_plain_and_over_dtls(self):
+        for plain in (True, False):
+            with self.subTest(plain=plain):
+                self.port = free_port()
+                self.start_sim(plain=plain, flash=f"flash-{plain}")
+                run = self.push("2.0.0.bin", "--method", "pull", "--state-dir", f"state-{plain}", plain=plain, expect=0)
+                size = os.path.getsize(self.dir / "2.0.0.bin")
+                self.assertEqual((run.result["outcome"], run.result["bytes_sent"]), ("updated", size), run)
+                self.assertEqual(run.result["blocks"], -(-size // 512))
+                self.assertIn("progress", [event["event"] for event in run.events])
+
+    def test_a_wildcard_gives_way_to_the_address_the_device_reaches(self):
+        self.start_sim()
+        words = self.arguments("2.0.0.bin", "--method", "pull")
+        words[words.index("--listen") + 1] = f"0.0.0.0:{self.port}"
+        run = self.run_fotactl(*words, expect=0, timeout=120)
+        self.assertIn(f"fetches from coaps://127.0.0.1:{self.port}/fw/", run.err)
+
+    def test_advertise_names_the_host(self):
+        self.start_sim("--quirk", "pull-same-session")
+        run = self.run_fotactl(*self.arguments("2.0.0.bin", "--method", "pull", "--advertise", "fota.example.com"), expect=0,
+                               timeout=120)
+        self.assertIn(f"coaps://fota.example.com:{self.port}/fw/", run.err)
+
+    def test_a_device_that_only_takes_pushes_is_refused(self):
+        self.start_sim("--quirk", "push-only")
+        run = self.push("2.0.0.bin", "--method", "pull", expect=8)
+        self.assertEqual((run.result["outcome"], run.result["bytes_sent"]), ("refused", 0))
+
+    def test_a_scheme_the_device_does_not_fetch_is_refused(self):
+        self.start_sim()
+        run = self.push("2.0.0.bin", "--package-uri", "https://firmware.example.com/2.0.0.bin", expect=8)
+        self.assertEqual((run.result["outcome"], run.result["bytes_sent"]), ("refused", 0))
+        self.assertIn("https", run.result["error"]["message"])
+
+    def test_what_the_command_line_refuses(self):
+        long_uri = "coap://firmware.example.com/" + "a" * 100
+        for options in (("--method", "sideways"), ("--package-uri", long_uri), ("--package-uri", "ftp://x/y"),
+                        ("--method", "push", "--package-uri", "coap://x/y"), ("--advertise", "a/b"),
+                        ("--advertise", "x", "--package-uri", "coap://x/y")):
+            with self.subTest(options=options):
+                run = self.run_json(*self.arguments("2.0.0.bin", *options), expect=2)
+                self.assertTrue(run.result["error"]["hints"], run)
+
+
 class Kill(Bench):
     """kill -9 at any moment, then the same command."""
 

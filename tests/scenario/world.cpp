@@ -9,6 +9,7 @@ struct World::Watch final : update::Observer {
         world.steps.push_back(step);
     }
     void progress(const ports::DeliveryProgress& progress) override { world.last_progress = progress.bytes; }
+    void remark(const std::string& text) override { world.remarks.push_back(text); }
     World& world;
 };
 
@@ -21,15 +22,20 @@ World::World(WorldOptions wish) : options(std::move(wish)), network(io, clock, o
     coap::MessageLayer::Limits limits;
     limits.deduplicate = options.quirks.deduplicates();
     device_end = std::make_unique<VirtualEndpoint>(network, "10.0.0.7:4000", std::map<std::string, Bytes>{}, limits);
+    fetch_end = std::make_unique<VirtualEndpoint>(network, "10.0.0.7:5000", std::map<std::string, Bytes>{}, limits);
     virtdev::DeviceConfig config;
     config.endpoint = endpoint;
-    config.server = "server";
+    config.server = server_address;
     if (options.secure) config.credentials = {identity, Secret<Bytes>(Bytes(16, 7))};
     config.lifetime = options.lifetime;
+    config.fetch = fetch_end.get();
     config.quirks = options.quirks;
     virtdev::DeviceEvents events;
     events.block = [this](const auto&) { ++blocks_taken; };
-    events.state = [this](lwm2m::State state, lwm2m::UpdateResult) { executes += state == lwm2m::State::updating; };
+    events.state = [this](lwm2m::State state, lwm2m::UpdateResult result) {
+        states.emplace_back(state, result);
+        executes += state == lwm2m::State::updating;
+    };
     device = std::make_unique<virtdev::Device>(*board, *device_end, clock, std::move(config), std::move(events));
     boost::asio::co_spawn(io, device->run(), [this](std::exception_ptr failure, Result<> end) {
         device_ended_ = true;
@@ -46,10 +52,14 @@ World::~World() {
 
 void World::start_push() {
     report.reset();
-    const std::vector keys{test_signer().public_key()};
-    auto checked = update::check_image(new_image, keys, std::nullopt);
-    ASSERT_TRUE(checked) << checked.error().text();
-    checked_ = std::move(*checked);
+    if (modem_version_.empty()) {
+        const std::vector keys{test_signer().public_key()};
+        auto checked = update::check_image(new_image, keys, std::nullopt);
+        ASSERT_TRUE(checked) << checked.error().text();
+        target_ = std::move(checked->target);
+    } else {
+        target_ = update::check_modem_package(new_image, modem_version_).value();
+    }
     std::map<std::string, Bytes> psk;
     server::ServerConfig config;
     config.profile = options.profile;
@@ -57,13 +67,16 @@ void World::start_push() {
     if (options.secure) {
         psk[identity] = Bytes(16, 7);
         config.identities[identity] = endpoint;
+        // A neighbour with good credentials of its own.
+        psk["identity-2"] = Bytes(16, 8);
+        config.identities["identity-2"] = "urn:imei:351358811331352";
     }
-    server_end_ = std::make_unique<VirtualEndpoint>(network, "server", psk);
+    server_end_ = std::make_unique<VirtualEndpoint>(network, server_address, psk);
     server_ = std::make_unique<server::LwM2mServer>(io, *server_end_, clock, config);
     watch_ = std::make_unique<Watch>(*this);
     stop_ = std::make_unique<boost::asio::cancellation_signal>();
     boost::asio::co_spawn(
-        io, update::run(server_->device(endpoint), checked_->target, policy, store, clock, *watch_),
+        io, update::run(server_->device(endpoint), *target_, policy, store, clock, *watch_),
         boost::asio::bind_cancellation_slot(stop_->slot(), [this](std::exception_ptr failure, update::Report end) {
             if (failure) std::rethrow_exception(failure);
             report = std::move(end);
@@ -75,7 +88,7 @@ void World::kill_push() {
     const bool running = !report;
     // The engine must not journal anything on its way out: a killed process does not.
     store.failing = true;
-    network.filter = [](const std::string& from, const std::string&, BytesView) { return from != "server"; };
+    network.filter = [](const std::string& from, const std::string&, BytesView) { return from != server_address; };
     if (running) {
         stop_->emit(boost::asio::cancellation_type::terminal);
         EXPECT_TRUE(clock.run_until([&] { return report.has_value(); }, std::chrono::seconds(1)));

@@ -39,6 +39,7 @@ struct WorldOptions {
 class World {
   public:
     static constexpr const char* endpoint = "urn:imei:351358811331351";
+    static constexpr const char* server_address = "server:5684";
     static constexpr const char* identity = "identity-1";
 
     explicit World(WorldOptions options);
@@ -56,6 +57,13 @@ class World {
     /// start_push and finish, then close as the command does after its result line.
     update::Report push();
 
+    /// Updates the modem instead of the application from now on.
+    void use_modem_package(Bytes package, const std::string& version) {
+        new_image = std::move(package);
+        policy.expect_version = version;
+        modem_version_ = version;
+    }
+
     WorldOptions options;
     boost::asio::io_context io;
     VirtualClock clock{io};
@@ -67,9 +75,12 @@ class World {
     std::unique_ptr<virtdev::Board> board;
     std::unique_ptr<virtdev::Device> device;
     std::unique_ptr<VirtualEndpoint> device_end;
+    std::unique_ptr<VirtualEndpoint> fetch_end;  ///< the device's second socket
     std::optional<update::Report> report;
     std::vector<update::Step> steps;
-    int executes = 0;  ///< reboots the device announced for an update
+    int executes = 0;                                                  ///< reboots the device announced for an update
+    std::vector<std::pair<lwm2m::State, lwm2m::UpdateResult>> states;  ///< as the device went through them
+    std::vector<std::string> remarks;
     std::uint64_t blocks_taken = 0;
     std::uint64_t last_progress = 0;
     update::Step step = update::Step::await_device;
@@ -79,7 +90,8 @@ class World {
     std::unique_ptr<Watch> watch_;
     std::unique_ptr<VirtualEndpoint> server_end_;
     std::unique_ptr<server::LwM2mServer> server_;
-    std::optional<update::Checked> checked_;
+    std::optional<update::Target> target_;
+    std::string modem_version_;
     std::unique_ptr<boost::asio::cancellation_signal> stop_;
     bool device_ended_ = false;
 };

@@ -1,0 +1,25 @@
+// The options of push that say how an update is done: what is updated, through which object, which way the package
+// goes, and what the device must be fit for.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "update/types.hpp"
+
+namespace fota::cli {
+
+struct UpdateOptions {
+    std::string method;
+    std::string package_uri;
+    std::string advertise;
+};
+
+void bind_update_options(CLI::App& app, UpdateOptions& options);
+
+/// Fills those fields of the policy. Errors: usage.
+Result<> fill_policy(const UpdateOptions& options, update::Policy& policy);
+
+}  // namespace fota::cli

@@ -1,0 +1,73 @@
+// The coroutine behind update::run, taken apart: planning (update.cpp), getting the package there (runner_deliver.cpp),
+// and what comes after it (runner_return.cpp).
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+
+#include "lwm2m/firmware.hpp"
+#include "update/decide.hpp"
+#include "update/device_view.hpp"
+#include "update/journal.hpp"
+#include "update/types.hpp"
+
+namespace fota::update {
+
+class Runner {
+  public:
+    Runner(ports::DeviceLink& link, const Target& target, const Policy& policy, ports::Store& store,
+           ports::Clock& clock, Observer& observer)
+        : link_(link),
+          target_(target),
+          policy_(policy),
+          journal_(store, link.endpoint()),
+          clock_(clock),
+          observer_(observer),
+          view_(link, clock, std::max(policy.stall, Milliseconds(60'000))) {}
+
+    boost::asio::awaitable<Result<Outcome>> run();
+    Report report;
+
+  private:
+    template <class T>
+    using Awaitable = boost::asio::awaitable<Result<T>>;
+
+    Awaitable<void> await_device();
+    Awaitable<void> prepare(const DeviceFacts& facts);
+    Awaitable<void> announce_terms();
+    Awaitable<void> reset();
+    Awaitable<std::int64_t> settled_state();
+    Awaitable<ports::Delivery> deliver(const Deliver& plan);
+    Awaitable<ports::Delivery> push(const Deliver& plan);
+    Awaitable<ports::Delivery> pull(const Deliver& plan);
+    Awaitable<ports::Delivery> await_fetched(ports::Offer* offer);
+    Awaitable<std::optional<Outcome>> refused_after_transfer(std::int64_t state);
+    Awaitable<Outcome> execute();
+    Awaitable<std::string> execute_arguments();
+    Awaitable<Outcome> await_return(int registrations, std::optional<DeviceFacts> known);
+    Awaitable<Outcome> soak(std::uint64_t serial);
+    Result<> ensure_attempt(const DeviceFacts& facts);
+    Result<std::optional<Outcome>> judged(const DeviceFacts& facts, int registrations);
+    std::uint64_t serial() const { return link_.registration() ? link_.registration()->serial : last_serial_; }
+    BytesView package() const { return second_candidate_ ? target_.other_image : target_.image; }
+    void step(Step step) { observer_.step(step); }
+
+    ports::DeviceLink& link_;
+    const Target& target_;
+    const Policy& policy_;
+    Journal journal_;
+    ports::Clock& clock_;
+    Observer& observer_;
+    DeviceView view_;
+    lwm2m::FirmwareObject object_;       ///< chosen once, at the first registration
+    Method method_ = Method::automatic;  ///< decided before the first transfer
+    bool second_candidate_ = false;      ///< the bootloader runs from slot 0: slot 1's image is sent
+    std::optional<OpenAttempt> attempt_;
+    /// What was offered before our restart stays on offer: the device may be fetching it at this moment.
+    std::unique_ptr<ports::Offer> standing_offer_;
+    std::uint64_t last_serial_ = 0;
+    int pull_failures_ = 0;  ///< in a row; each makes the next pause longer
+};
+
+}  // namespace fota::update

@@ -1,0 +1,280 @@
+#include <fmt/format.h>
+
+#include <random>
+
+#include "base/text.hpp"
+#include "lwm2m/value.hpp"
+#include "update/runner.hpp"
+
+namespace fota::update {
+
+using boost::asio::awaitable;
+
+namespace {
+
+constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
+constexpr auto downloading = static_cast<std::int64_t>(lwm2m::State::downloading);
+
+/// How long a device may take to look at a complete package before State leaves 1.
+constexpr Milliseconds longest_check{60'000};
+constexpr Milliseconds state_poll{2'000};
+/// Block progress is journaled at most this often; it may be lost.
+constexpr Milliseconds journal_interval{1'000};
+constexpr std::uint64_t journal_bytes = 64 * 1024;
+/// Of the path under which a package is fetched.
+constexpr std::size_t secret_size = 16;
+/// While the device fetches nothing: how often its State is read.
+constexpr Milliseconds pull_poll{15'000};
+constexpr Milliseconds pull_pause{5'000};
+constexpr Milliseconds longest_foreign_fetch{6 * 3600 * 1000};
+constexpr Milliseconds longest_pull_pause{120'000};
+
+/// One token serves a whole transfer; a client that keeps state by token must not take a new transfer for the last one.
+Bytes fresh_token(std::size_t size) {
+    std::random_device random;
+    Bytes out(size);
+    for (auto& byte : out) byte = static_cast<std::uint8_t>(random());
+    return out;
+}
+
+}  // namespace
+
+/// From the gentlest to the crudest, looking at State after each (lwm2m-fota, section 1.9): only ever with State other
+/// than 0.
+awaitable<Result<>> Runner::reset() {
+    step(Step::reset);
+    for (int rung = 0; rung < 5; ++rung) {
+        CO_TRY(const auto state, co_await view_.integer(object_.state()));
+        if (state.value_or(idle) == idle) co_return Result<>{};
+        // An empty URI is the clean reset; some clients without pull only know the NUL byte. In State 1 a lone NUL
+        // completes the download instead, and the next one resets it. Cancel exists since version 1.1 and leaves
+        // Result 10.
+        if (rung == 0) {
+            CO_TRY_VOID(co_await view_.write(object_.package_uri(), {}, lwm2m::Format::text));
+        } else if (rung < 4) {
+            CO_TRY_VOID(co_await view_.write(object_.package(), Bytes(1), lwm2m::Format::opaque));
+        } else {
+            CO_TRY_VOID(co_await view_.execute(object_.cancel()));
+        }
+    }
+    // State 1 for ever is a fault of some clients; a transfer that begins at block 0 starts over with them
+    // nevertheless.
+    co_return Result<>{};
+}
+
+/// What the device is to know before it decides: written where it has the resources, and no reason to stop where not.
+awaitable<Result<>> Runner::announce_terms() {
+    if (policy_.severity) {
+        CO_TRY_VOID(co_await view_.write(object_.severity(), to_bytes(as_bytes(std::to_string(*policy_.severity))),
+                                         lwm2m::Format::text));
+    }
+    if (policy_.max_defer) {
+        CO_TRY_VOID(co_await view_.write(
+            object_.max_defer(), to_bytes(as_bytes(std::to_string(policy_.max_defer->count()))), lwm2m::Format::text));
+    }
+    co_return Result<>{};
+}
+
+awaitable<Result<ports::Delivery>> Runner::deliver(const Deliver& plan) {
+    CO_TRY_VOID(co_await announce_terms());
+    step(Step::deliver);
+    if (method_ == Method::pull) {
+        co_return co_await pull(plan);
+    }
+    co_return co_await push(plan);
+}
+
+awaitable<Result<ports::Delivery>> Runner::push(const Deliver& plan) {
+    ports::DeliveryRequest request;
+    request.package = object_.package();
+    request.image = package();
+    request.block_size = policy_.block_size;
+    request.stall = policy_.stall;
+    request.start_offset = plan.start_offset;
+    OpenAttempt::Transfer transfer;
+    if (plan.resume) {
+        transfer = *plan.resume;
+        request.token = transfer.token;
+        request.block_size = transfer.block_size;
+        request.first_block = transfer.block;
+        observer_.remark(fmt::format(
+            "goes on at {}", human_size(transfer.offset + std::uint64_t{transfer.block} * transfer.block_size)));
+    } else {
+        if (plan.start_offset > 0) {
+            auto answer =
+                co_await view_.write(lwm2m::external_flash::start_offset,
+                                     to_bytes(as_bytes(std::to_string(plan.start_offset))), lwm2m::Format::text);
+            if (!answer) co_return Failure(std::move(answer.error()));
+            if (answer->ok())
+                observer_.remark(fmt::format("the device kept {}: the rest follows", human_size(plan.start_offset)));
+            else
+                request.start_offset = 0;
+        }
+        request.token = fresh_token(8);
+        transfer = {request.token, request.start_offset, request.block_size, 0};
+    }
+    CO_TRY_VOID(journal_.transfer(attempt_->id, transfer));
+    const auto bytes_before = report.bytes_sent;
+    const auto resends_before = report.retransmissions;
+    const auto blocks_before = report.blocks;
+    std::uint32_t blocks_here = 0;
+    std::uint64_t bytes_here = request.start_offset + std::uint64_t{request.first_block} * request.block_size;
+    auto journaled_at = clock_.now();
+    auto journaled_bytes = bytes_here;
+    request.on_progress = [&](const ports::DeliveryProgress& progress) {
+        if (progress.bytes > bytes_here) ++blocks_here;
+        bytes_here = progress.bytes;
+        report.bytes_sent = bytes_before + progress.payload_bytes;
+        report.retransmissions = resends_before + progress.retransmissions;
+        report.blocks = blocks_before + blocks_here;
+        observer_.progress(progress);
+        const bool due =
+            clock_.now() - journaled_at >= journal_interval || progress.bytes >= journaled_bytes + journal_bytes;
+        if (!due || progress.block == 0) return;
+        // Lost progress costs a few blocks; a store that fails is noticed at the next intent.
+        (void)journal_.block(attempt_->id, progress.block, progress.block_size);
+        journaled_at = clock_.now();
+        journaled_bytes = progress.bytes;
+    };
+    co_return co_await link_.deliver(std::move(request));
+}
+
+awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
+    // A device that gave up gets a pause that grows: its link may be what failed (Result 4).
+    if (pull_failures_ > 0) {
+        const auto pause = std::min(pull_pause * (1 << std::min(pull_failures_ - 1, 6)), longest_pull_pause);
+        const bool slept = co_await clock_.sleep_until(clock_.now() + pause);
+        if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
+    }
+    OpenAttempt::Transfer transfer;
+    if (plan.resume) transfer = *plan.resume;
+    if (transfer.token.size() < secret_size) transfer.token = fresh_token(secret_size);
+    transfer.pull = true;
+    auto offer = std::move(standing_offer_);
+    if (!plan.resume) offer.reset();
+    auto uri = policy_.package_uri;
+    if (uri.empty() && !offer) {
+        CO_TRY(offer, link_.offer({package(), policy_.advertise, transfer.token}));
+    }
+    if (offer) uri = offer->uri();
+    CO_TRY_VOID(journal_.transfer(attempt_->id, transfer));
+    if (plan.resume) {
+        observer_.remark("the device goes on fetching");
+    } else {
+        CO_TRY(const auto state, co_await view_.integer(object_.state()));
+        if (state.value_or(idle) != idle) {
+            CO_TRY_VOID(co_await reset());
+            step(Step::deliver);
+        }
+        CO_TRY(const auto answer,
+               co_await view_.write(object_.package_uri(), to_bytes(as_bytes(uri)), lwm2m::Format::text));
+        if (!answer.ok()) {
+            ports::Delivery refused;
+            refused.end = ports::Delivery::End::refused;
+            refused.last = answer.code;
+            co_return refused;
+        }
+        observer_.remark(fmt::format("the device fetches from {}", printable(uri)));
+    }
+    auto end = co_await await_fetched(offer.get());
+    if (end && end->end == ports::Delivery::End::lost_place) {
+        ++pull_failures_;
+    } else {
+        pull_failures_ = 0;
+    }
+    co_return end;
+}
+
+/// Until State says what became of it. The blocks served are the progress; State is asked when they pause, and always
+/// of a server that is not ours.
+awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
+    ports::Delivery out;
+    auto& progress = out.progress;
+    progress.total = package().size();
+    const auto bytes_before = report.bytes_sent;
+    const auto resends_before = report.retransmissions;
+    const auto blocks_before = report.blocks;
+    const auto begun = clock_.now();
+    auto last_progress = begun;
+    auto serial_seen = serial();
+    std::uint64_t furthest = 0;
+    std::uint64_t requests = 0;
+    for (;;) {
+        auto pause = pull_poll;
+        if (offer != nullptr) {
+            const auto& fetched = offer->progress();
+            // The last block has been sent: State changes as soon as the package was looked at.
+            if (fetched.bytes == progress.total && fetched.requests > 0) pause = state_poll;
+            const bool more = co_await offer->await_request(requests, clock_.now() + pause);
+            if (more) {
+                requests = fetched.requests;
+                if (fetched.furthest > furthest) last_progress = clock_.now();
+                furthest = fetched.furthest;
+                progress.bytes = fetched.bytes;
+                progress.block_size = fetched.block_size;
+                progress.blocks =
+                    static_cast<std::uint32_t>((progress.total + fetched.block_size - 1) / fetched.block_size);
+                progress.block = fetched.bytes == progress.total ? progress.blocks : fetched.block;
+                progress.payload_bytes = fetched.payload_bytes;
+                progress.retransmissions = fetched.repeats;
+                report.bytes_sent = bytes_before + fetched.payload_bytes;
+                report.retransmissions = resends_before + fetched.repeats;
+                report.blocks = blocks_before + static_cast<std::uint32_t>(fetched.requests - fetched.repeats);
+                observer_.progress(progress);
+                continue;
+            }
+        } else {
+            const auto awake = co_await link_.await_awake(link_.awake_serial(), clock_.now() + pause);
+            if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
+        }
+        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+            co_return fail(Errc::cancelled, "the transfer was cancelled");
+        const auto answer = co_await link_.read(object_.state(), lwm2m::Format::text);
+        if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
+        if (answer && answer->ok()) {
+            CO_TRY(const auto state, lwm2m::integer_value(object_.state(), answer->format, answer->payload));
+            if (state == idle) {
+                CO_TRY(const auto result, co_await view_.integer(object_.result()));
+                const auto why = static_cast<lwm2m::UpdateResult>(result.value_or(0));
+                // Rebooted, or its link failed: from the beginning. Anything else is its verdict.
+                const bool again = why == lwm2m::UpdateResult::initial || why == lwm2m::UpdateResult::connection_lost;
+                out.end = again ? ports::Delivery::End::lost_place : ports::Delivery::End::check_state;
+                co_return out;
+            }
+            if (state != downloading) co_return out;
+            // How far it got with someone else's server it does not say.
+            if (offer == nullptr && clock_.now() - begun < longest_foreign_fetch) last_progress = clock_.now();
+        }
+        // A restart forgets a fetch that was under way, and not every device says so in its State.
+        if (serial() != serial_seen) {
+            serial_seen = serial();
+            last_progress = clock_.now();
+        }
+        progress.paused = true;
+        observer_.progress(progress);
+        progress.paused = false;
+        if (clock_.now() - last_progress > policy_.stall)
+            co_return fail(Error(
+                Errc::transfer_stalled,
+                offer == nullptr
+                    ? fmt::format("expected the device to have fetched the package within {} s, found State 1",
+                                  policy_.stall.count() / 1000)
+                    : fmt::format("expected the device to fetch on within {} s, found silence after {} of {} bytes",
+                                  policy_.stall.count() / 1000, furthest, progress.total)));
+    }
+}
+
+/// State once it has left 1: some clients check the package before they move on.
+awaitable<Result<std::int64_t>> Runner::settled_state() {
+    const auto deadline = clock_.now() + longest_check;
+    for (;;) {
+        CO_TRY(const auto state, co_await view_.integer(object_.state()));
+        const auto value = state.value_or(idle);
+        if (value != downloading || clock_.now() >= deadline) co_return value;
+        const bool slept = co_await clock_.sleep_until(clock_.now() + state_poll);
+        if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
+    }
+}
+
+}  // namespace fota::update
