@@ -157,11 +157,13 @@ awaitable<Result<>> BootstrapServer::steps(Run& run) {
     }
 
     say("delete");
-    CO_TRY(const auto deleted, co_await exchange(run, coap::make_request(coap::Code::del, "/")));
+    auto erase = coap::make_request(coap::Code::del, "/");
+    CO_TRY(const auto deleted, co_await exchange(run, std::move(erase)));
     if (!coap::is_success(deleted.code)) {
         // Some clients take the objects one by one only; that one is not there is as good.
         for (const auto* object : {"/0", "/1"}) {
-            CO_TRY(const auto one, co_await exchange(run, coap::make_request(coap::Code::del, object)));
+            auto erase_one = coap::make_request(coap::Code::del, object);
+            CO_TRY(const auto one, co_await exchange(run, std::move(erase_one)));
             if (!coap::is_success(one.code) && one.code != coap::Code::not_found) co_return refused("deletion", one);
         }
     }
@@ -205,7 +207,8 @@ awaitable<Result<>> BootstrapServer::steps(Run& run) {
     }
 
     say("finish");
-    CO_TRY(const auto finished, co_await exchange(run, coap::make_request(coap::Code::post, "/bs")));
+    auto finish = coap::make_request(coap::Code::post, "/bs");
+    CO_TRY(const auto finished, co_await exchange(run, std::move(finish)));
     if (!coap::is_success(finished.code)) co_return refused("end of the bootstrap", finished);
     run.standing = "the device has its account";
     co_return Result<>{};

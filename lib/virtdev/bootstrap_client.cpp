@@ -125,8 +125,9 @@ coap::Answer BootstrapClient::on_request(const ports::Peer& peer, const coap::Me
 }
 
 boost::asio::awaitable<Result<>> BootstrapClient::run() {
-    CO_TRY(server_,
-           co_await coap_.connect(config_.server, {config_.credentials.identity, config_.credentials.key.clone()}));
+    // A value with a name: GCC 12 destroys one made inside a co_await expression twice.
+    ports::Credentials credentials{config_.credentials.identity, config_.credentials.key.clone()};
+    CO_TRY(server_, co_await coap_.connect(config_.server, std::move(credentials)));
     auto request = coap::make_request(coap::Code::post, "/bs");
     request.add(coap::OptionNumber::uri_query, "ep=" + config_.endpoint);
     if (!has(lwm2m_1_0)) request.add(coap::OptionNumber::uri_query, "pct=11542");

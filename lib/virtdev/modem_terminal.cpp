@@ -6,6 +6,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -16,6 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 
@@ -36,7 +38,7 @@ struct ModemTerminal::State {
     Modem& modem;
     std::string device;
     std::string link;
-    int slave = -1;  ///< kept open, so that a program that closes its end does not end ours
+    bool closed = false;
 };
 
 asio::awaitable<void> ModemTerminal::State::serve(std::shared_ptr<State> self) {
@@ -44,7 +46,15 @@ asio::awaitable<void> ModemTerminal::State::serve(std::shared_ptr<State> self) {
     for (;;) {
         const auto [failed, size] =
             co_await self->master.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
-        if (failed) co_return;
+        if (self->closed) co_return;
+        if (failed) {
+            // EIO: no program has the other end open. Ours is not held open in their stead, for a port that somebody
+            // has is a busy one.
+            self->timer.expires_after(std::chrono::milliseconds(20));
+            const auto [stopped] = co_await self->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+            if (stopped || self->closed) co_return;
+            continue;
+        }
         auto parts = self->modem.feed(as_bytes(std::string_view(buffer.data(), size)));
         for (auto& part : parts) {
             self->timer.expires_after(part.after);
@@ -52,7 +62,7 @@ asio::awaitable<void> ModemTerminal::State::serve(std::shared_ptr<State> self) {
             if (cut) co_return;
             const auto [unwritten, count] =
                 co_await asio::async_write(self->master, asio::buffer(part.text), asio::as_tuple(asio::use_awaitable));
-            if (unwritten) co_return;
+            if (unwritten) break;  // closed meanwhile
         }
     }
 }
@@ -67,9 +77,11 @@ Result<std::unique_ptr<ModemTerminal>> ModemTerminal::open(asio::any_io_executor
     int slave = -1;
     if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) return refused("none");
     auto state = std::make_shared<State>(executor, master, modem);
-    state->slave = slave;
+    const struct Closing {
+        int descriptor;
+        ~Closing() { ::close(descriptor); }
+    } closing{slave};
     (void)::fcntl(master, F_SETFD, FD_CLOEXEC);
-    (void)::fcntl(slave, F_SETFD, FD_CLOEXEC);
     termios line{};
     if (::tcgetattr(slave, &line) != 0) return refused("one without a line");
     ::cfmakeraw(&line);
@@ -92,9 +104,9 @@ ModemTerminal::ModemTerminal(std::shared_ptr<State> state) : state_(std::move(st
 
 ModemTerminal::~ModemTerminal() {
     boost::system::error_code ignored;
+    state_->closed = true;
     state_->master.close(ignored);
     state_->timer.cancel();
-    if (state_->slave >= 0) ::close(state_->slave);
     std::error_code gone;
     std::filesystem::remove(state_->link, gone);
 }
