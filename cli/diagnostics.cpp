@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/modem_hints.hpp"
+
 namespace fota::cli {
 
 int exit_code(Errc code) noexcept {
@@ -64,6 +66,7 @@ int exit_code(Errc code) noexcept {
 std::vector<std::string> hints(const Error& error) {
     if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
     const std::string file(error.detail("file"));
+    if (auto advice = modem_hints(error); !advice.empty()) return advice;
     switch (error.code()) {
         case Errc::internal:
             return {"this is a bug in fotactl: please report it with the command line and `fotactl --version`"};

@@ -9,7 +9,9 @@
 #include <csignal>
 
 #include "base/text.hpp"
+#include "cli/bundle.hpp"
 #include "cli/imgtool.hpp"
+#include "cli/provision.hpp"
 
 namespace fota::cli {
 namespace {
@@ -74,6 +76,8 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
     add_layout(app_, *this);
     add_push(app_, *this);
     add_sim(app_, *this);
+    add_provision(app_, *this);
+    add_bundle(app_, *this);
     add_config(app_, *this);
 }
 

@@ -19,6 +19,8 @@
 #include "cli/files.hpp"
 #include "cli/key_files.hpp"
 #include "cli/program.hpp"
+#include "cli/sim_bootstrap.hpp"
+#include "cli/sim_modem.hpp"
 #include "image/image.hpp"
 #include "image/verify.hpp"
 #include "virtdev/device.hpp"
@@ -38,6 +40,9 @@ struct Options {
     std::string image;
     std::string key;
     std::vector<std::string> quirks;
+    std::string bootstrap;
+    std::string modem;
+    std::string imei;
     std::uint32_t lifetime = 60;
     bool once = false;
 };
@@ -244,13 +249,13 @@ void say_what_it_is(const Output& out, bool hash_only) {
 }
 
 Result<std::string> simulate(Program& program, const Options& options) {
-    if (options.endpoint.empty() || options.server.empty())
-        return fail(Errc::usage, "expected --endpoint EP and --server coap[s]://HOST:PORT, found one of them at most");
+    if (options.endpoint.empty() || options.server.empty() == options.bootstrap.empty())
+        return fail(Errc::usage, "expected --endpoint EP and one of --server coap[s]://HOST:PORT and --bootstrap coaps://HOST:PORT");
     if (options.endpoint.size() > 256)
         return fail(Errc::usage,
                     fmt::format("expected an endpoint of at most 256 bytes, found {}", options.endpoint.size()));
     TRY(const auto quirks, virtdev::QuirkSet::parse(options.quirks));
-    TRY(const auto target, parse_server(options.server));
+    TRY(auto target, parse_server(options.bootstrap.empty() ? options.server : options.bootstrap));
     TRY(auto credentials, credentials_of(options, target));
     TRY(const auto board, board_of(options));
 
@@ -265,6 +270,13 @@ Result<std::string> simulate(Program& program, const Options& options) {
     adapters::LibcoapClient endpoint(io.get_executor(), network);
 
     adapters::LibcoapClient fetch(io.get_executor(), adapters::LibcoapClient::Options{});
+    if (!options.bootstrap.empty()) {
+        TRY(auto account, sim_bootstrap(io, endpoint, clock, options.endpoint, target.address, credentials));
+        out.event("bootstrapped", {{"endpoint", options.endpoint}, {"server", printable(account.server)}});
+        out.line(fmt::format("bootstrap   server {}", printable(account.server)));
+        TRY(target, parse_server(account.server));
+        credentials = std::move(account.credentials);
+    }
 
     virtdev::DeviceConfig config;
     config.fetch = &fetch;
@@ -296,6 +308,7 @@ Result<std::string> simulate(Program& program, const Options& options) {
 }
 
 int run(Program& program, const Options& options) {
+    if (!options.modem.empty()) return run_sim_modem(program, options.modem, options.imei, options.quirks);
     if (std::ranges::find(options.quirks, "list") != options.quirks.end()) return list_quirks(program);
     const auto version = simulate(program, options);
     if (!version) return program.out.fail(version.error(), {{"endpoint", options.endpoint}});
@@ -311,6 +324,8 @@ void add_sim(CLI::App& root, Program& program) {
             app.add_option("--endpoint", o.endpoint, "endpoint name it registers with")->type_name("EP");
             app.add_option("--server", o.server, "where it registers: coap://HOST:PORT or coaps://HOST:PORT")
                 ->type_name("URI");
+            app.add_option("--bootstrap", o.bootstrap, "instead of --server: asks this bootstrap server for one first")
+                ->type_name("URI");
             app.add_option("--identity", o.identity, "DTLS PSK identity")->type_name("I");
             app.add_option("--psk-file", o.psk_file, "file with the pre-shared key as hex text, mode 0600")
                 ->type_name("F");
@@ -324,6 +339,9 @@ void add_sim(CLI::App& root, Program& program) {
                            "how it differs from our companion firmware; \"list\" names them; repeatable")
                 ->type_name("NAME")
                 ->allow_extra_args(false);
+            app.add_option("--modem", o.modem, "instead: a virtual modem that answers AT commands on a terminal named LINK")
+                ->type_name("LINK");
+            app.add_option("--imei", o.imei, "IMEI of that modem")->type_name("N");
             app.add_option("--lifetime", o.lifetime, "registration lifetime in seconds")
                 ->type_name("S")
                 ->capture_default_str();

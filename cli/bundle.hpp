@@ -1,0 +1,12 @@
+// Files for a laptop without a network.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/program.hpp"
+
+namespace fota::cli {
+
+void add_bundle(CLI::App& root, Program& program);
+
+}  // namespace fota::cli
