@@ -16,7 +16,9 @@ struct SlotPair {
     std::uint32_t max_sectors;
 
     std::uint32_t sector_size() const noexcept { return primary.sector_size(); }
-    fota_trailer trailer() const noexcept { return {primary.size(), primary.core().write_size, max_sectors, FOTA_BOOT_MOVE}; }
+    fota_trailer trailer() const noexcept {
+        return {primary.size(), primary.core().write_size, max_sectors, FOTA_BOOT_MOVE};
+    }
 };
 
 /// Erases the sectors that hold a slot's trailer, the last one (with the magic) first.
