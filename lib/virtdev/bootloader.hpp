@@ -2,9 +2,9 @@
 // bootutil_public.c) on the same on-flash format, so that images padded by imgtool and trailers written by a real
 // application mean the same here.
 //
-// Swap-using-move with test, confirm, revert and permanent, and overwrite-only (its fast form, as Zephyr builds it).
-// Every step can lose power in any flash operation and goes on at the next boot. One image pair, no encryption, no
-// scratch area.
+// Swap-using-move and swap-using-offset with test, confirm, revert and permanent, and overwrite-only (its fast form, as
+// Zephyr builds it). Every step can lose power in any flash operation and goes on at the next boot. One image pair, no
+// encryption, no scratch area.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,10 @@
 
 namespace fota::virtdev {
 
-enum class SwapMode { move, overwrite };
+enum class SwapMode { move, offset, overwrite };
+
+/// As the firmware core names it.
+fota_boot_mode core_mode(SwapMode mode) noexcept;
 
 /// The nRF9160-DK with its secondary slot in external flash.
 struct BootConfig {

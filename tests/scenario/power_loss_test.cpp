@@ -157,6 +157,8 @@ std::string mode_name(SwapMode mode) {
     switch (mode) {
         case SwapMode::move:
             return "move";
+        case SwapMode::offset:
+            return "offset";
         case SwapMode::overwrite:
             return "overwrite";
     }
@@ -165,7 +167,7 @@ std::string mode_name(SwapMode mode) {
 
 class PowerLoss : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Modes, PowerLoss, testing::Values(SwapMode::move, SwapMode::overwrite),
+INSTANTIATE_TEST_SUITE_P(Modes, PowerLoss, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
                          [](const auto& mode) { return mode_name(mode.param); });
 
 TEST_P(PowerLoss, InEveryOperationOfAnUpdate) {
@@ -210,7 +212,7 @@ TEST_P(PowerLoss, TwiceAtRandom) {
 
 class LongPowerLoss : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Long, LongPowerLoss, testing::Values(SwapMode::move, SwapMode::overwrite),
+INSTANTIATE_TEST_SUITE_P(Long, LongPowerLoss, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
                          [](const auto& mode) { return mode_name(mode.param); });
 
 TEST_P(LongPowerLoss, TwiceAtRandom) {
@@ -221,7 +223,7 @@ TEST_P(LongPowerLoss, TwiceAtRandom) {
 
 class LyingFlash : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Modes, LyingFlash, testing::Values(SwapMode::move, SwapMode::overwrite),
+INSTANTIATE_TEST_SUITE_P(Modes, LyingFlash, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
                          [](const auto& mode) { return mode_name(mode.param); });
 
 /// Whatever happened: the device runs a whole image or none, now and after more resets.

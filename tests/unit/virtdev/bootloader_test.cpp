@@ -32,7 +32,8 @@ class Device {
         EXPECT_TRUE(board.secondary().erase(0, board.secondary().size()));
         Bytes padded = to_bytes(image);
         padded.resize((image.size() + 3) / 4 * 4, 0xff);
-        EXPECT_TRUE(board.secondary().program(0, padded));
+        const auto start = fota_upload_offset(core_mode(board.bootloader().config().mode), 4096);
+        EXPECT_TRUE(board.secondary().program(start, padded));
     }
     bool holds(const FlashArea& slot, const Bytes& image) const {
         auto bytes = slot.read(0, static_cast<std::uint32_t>(image.size()));
@@ -89,6 +90,36 @@ TEST(Bootloader, TestSwapNotConfirmedIsReverted) {
     EXPECT_EQ(device.boot(), 1);
     EXPECT_EQ(device.last.swap, Swap::none);
     device.expect_no_violation();
+}
+
+TEST(Bootloader, SwapUsingOffsetConfirmsAndRevertsAndSurvivesEveryOperationOfTheRevert) {
+    for (std::uint64_t at = 0;; at++) {
+        SCOPED_TRACE(fmt::format("power fails in operation {} of the revert", at));
+        Device device(small(SwapMode::offset));
+        ASSERT_TRUE(device.board.mark_pending(false));
+        ASSERT_EQ(device.boot(), 2);
+        ASSERT_EQ(device.last.swap, Swap::test);
+        ASSERT_TRUE(device.holds(device.board.secondary(), device.old_image)) << "kept at the slot's start";
+        device.board.power().random().seed(at);
+        device.board.power().fail_in(at);
+        if (device.board.reboot()) {
+            EXPECT_GT(at, 50u) << "the whole revert was tried";
+            break;
+        }
+        ASSERT_EQ(device.boot(), 1) << device.last.log;
+        ASSERT_TRUE(device.holds(device.board.primary(), device.old_image));
+        ASSERT_TRUE(device.board.confirm());
+        ASSERT_EQ(device.boot(), 1);
+        ASSERT_EQ(device.last.swap, Swap::none);
+        device.expect_no_violation();
+    }
+    Device wrong(small(SwapMode::offset));
+    Bytes padded = wrong.new_image;
+    padded.resize((padded.size() + 3) / 4 * 4, 0xff);
+    ASSERT_TRUE(wrong.board.secondary().program(0, BytesView(padded).first(4096)));
+    ASSERT_TRUE(wrong.board.mark_pending(false));
+    EXPECT_EQ(wrong.boot(), 1);
+    EXPECT_NE(wrong.last.log.find("Secondary header magic detected in first sector"), std::string::npos);
 }
 
 TEST(Bootloader, PermanentSwapNeedsNoConfirmation) {
