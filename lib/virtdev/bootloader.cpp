@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/sha256.hpp"
 #include "core/area.h"
@@ -205,6 +206,17 @@ class Boot {
         return {};
     }
 
+    bool is_downgrade(const fota_image_extent& update, const fota_image_extent& running) const {
+        const auto order = [](const fota_image_version& v) { return std::tuple(v.major, v.minor, v.revision); };
+        return config_.prevent_downgrade && order(update.header.version) < order(running.header.version);
+    }
+
+    Result<void> refuse_downgrade() {
+        log("I: Image 0 in slot 1 erased due to downgrade prevention");
+        result_.secondary_refused = true;
+        return secondary_.erase(0, secondary_.size());
+    }
+
     Result<void> swap() {
         TRY_VOID(read_trailers());
         TRY(auto status, read_swap_status(pair_, primary_state_, secondary_state_));
@@ -231,6 +243,7 @@ class Boot {
             // A swap that the trailer already announces must not be tried again.
             return begun ? set_image_ok() : Result<void>{};
         }
+        if (!begun && status.type != FOTA_SWAP_REVERT && is_downgrade(*image, running)) return refuse_downgrade();
         status.swap_size = std::max(image->end, running.end);
         status.primary_tlvs = static_cast<std::uint16_t>(running.end - running.hashed_size);
         status.secondary_tlvs = static_cast<std::uint16_t>(image->end - image->hashed_size);
@@ -250,6 +263,10 @@ class Boot {
         if (type == FOTA_SWAP_NONE) return {};
         TRY(auto image, candidate(type, false));
         if (!image) return {};
+
+        fota_image_extent running{};
+        const bool known = fota_image_walk(&primary_.core(), primary_.size(), &running) == FOTA_OK;
+        if (known && is_downgrade(*image, running)) return refuse_downgrade();
 
         log("I: Image 0 upgrade secondary slot -> primary slot");
         const std::uint32_t sector = primary_.sector_size();

@@ -33,6 +33,8 @@ struct BootConfig {
     std::uint32_t secondary_offset = 0;  ///< in the external flash
     std::uint32_t secondary_size = 0xe8000;
     std::uint32_t max_sectors = 256;  ///< CONFIG_BOOT_MAX_IMG_SECTORS
+    /// CONFIG_MCUBOOT_DOWNGRADE_PREVENTION: an update of a lower version (without the build number) is erased.
+    bool prevent_downgrade = false;
 };
 
 /// Judges an image as the bootloader would: from the header's first byte to the end of the last TLV. An error means

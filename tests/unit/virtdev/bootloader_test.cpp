@@ -164,6 +164,31 @@ TEST(Bootloader, ABadUpdateIsErasedAndTheOldOneRuns) {
     }
 }
 
+TEST(Bootloader, ALowerVersionIsErasedWhereDowngradesArePrevented) {
+    for (SwapMode mode : {SwapMode::move, SwapMode::offset, SwapMode::overwrite}) {
+        for (bool prevent : {false, true}) {
+            auto config = small(mode);
+            config.prevent_downgrade = prevent;
+            Device device(config);
+            ASSERT_TRUE(device.board.mark_pending(true));
+            ASSERT_EQ(device.boot(), 2);
+            device.stage(make_image(1, 9000));
+            ASSERT_TRUE(device.board.mark_pending(true));
+            EXPECT_EQ(device.boot(), prevent ? 2 : 1);
+            EXPECT_EQ(device.last.secondary_refused, prevent);
+            EXPECT_EQ(device.boot(), prevent ? 2 : 1);
+        }
+        // A revert is no downgrade (overwrite-only has none).
+        if (mode == SwapMode::overwrite) continue;
+        auto config = small(mode);
+        config.prevent_downgrade = true;
+        Device device(config);
+        ASSERT_TRUE(device.board.mark_pending(false));
+        ASSERT_EQ(device.boot(), 2);
+        EXPECT_EQ(device.boot(), 1);
+    }
+}
+
 TEST(Bootloader, TooLargeForASwapIsRefused) {
     Device device(small());
     const auto limit = device.board.bootloader().image_limit();
