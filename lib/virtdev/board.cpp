@@ -22,9 +22,11 @@ Board::Board(const BootConfig& config, ImageCheck image_check, FlashStore intern
       bootloader_(config, std::move(image_check)),
       primary_(internal_, config.primary_offset, config.primary_size),
       secondary_(external_, config.secondary_offset, config.secondary_size),
+      upload_(external_, config.secondary_offset + fota_upload_offset(core_mode(config.mode), secondary_.sector_size()),
+              config.secondary_size - fota_upload_offset(core_mode(config.mode), secondary_.sector_size())),
       record_(internal_, record_offset, record_size),
       blank_(blank) {
-    package_.emplace(secondary_, record_, bootloader_.image_limit());
+    package_.emplace(upload_, secondary_, record_, bootloader_.image_limit());
 }
 
 Result<std::unique_ptr<Board>> Board::on_files(const std::string& directory, const BootConfig& config,
@@ -53,7 +55,7 @@ Result<void> Board::flash_image(BytesView image) {
 
 Result<BootResult> Board::reboot() {
     running_.reset();
-    package_.emplace(secondary_, record_, bootloader_.image_limit());
+    package_.emplace(upload_, secondary_, record_, bootloader_.image_limit());
     power_->power_on();
     TRY(auto result, bootloader_.boot(internal_, external_));
     if (result.booted) running_ = result;
@@ -79,7 +81,7 @@ Result<fota_swap_type> Board::next_swap() const {
     fota_swap_state secondary{};
     TRY_VOID(check(fota_trailer_read(&primary_.core(), &primary), "reading the primary slot's trailer"));
     TRY_VOID(check(fota_trailer_read(&secondary_.core(), &secondary), "reading the secondary slot's trailer"));
-    return fota_next_swap(FOTA_BOOT_MOVE, &primary, &secondary);
+    return fota_next_swap(core_mode(bootloader_.config().mode), &primary, &secondary);
 }
 
 }  // namespace fota::virtdev

@@ -61,6 +61,7 @@ class Board {
     Bootloader bootloader_;
     FlashArea primary_;
     FlashArea secondary_;
+    FlashArea upload_;  ///< where in the secondary slot an update goes
     FlashArea record_;
     std::optional<PackageReceiver> package_;
     std::optional<BootResult> running_;

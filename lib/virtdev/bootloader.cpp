@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/sha256.hpp"
+#include "core/area.h"
 #include "virtdev/swap_move.hpp"
+#include "virtdev/swap_offset.hpp"
 
 namespace fota::virtdev {
 
@@ -53,7 +56,7 @@ Swap swap_of(fota_swap_type type) {
 
 std::uint32_t limit_of(const BootConfig& config, std::uint32_t sector_size) {
     const fota_slot_geometry geometry{config.primary_size, config.secondary_size, sector_size, config.max_sectors, 4};
-    return fota_image_limit(config.mode == SwapMode::move ? FOTA_BOOT_MOVE : FOTA_BOOT_OVERWRITE, &geometry);
+    return fota_image_limit(core_mode(config.mode), &geometry);
 }
 
 /// One boot: the parts stay, everything else ends with it.
@@ -64,7 +67,7 @@ class Boot {
           check_(image_check),
           primary_(internal, config.primary_offset, config.primary_size),
           secondary_(external, config.secondary_offset, config.secondary_size),
-          pair_{primary_, secondary_, config.max_sectors} {}
+          pair_{primary_, secondary_, config.max_sectors, core_mode(config.mode)} {}
 
     Result<BootResult> run() {
         log("I: Starting bootloader (a model of MCUboot, not MCUboot)");
@@ -92,7 +95,8 @@ class Boot {
             log("W: Cannot upgrade: not same sector layout");
             return false;
         }
-        if (primary != secondary && primary != secondary + 1) {
+        if (primary != secondary &&
+            (config_.mode == SwapMode::offset ? primary + 1 != secondary : primary != secondary + 1)) {
             log("W: Cannot upgrade: not a compatible amount of sectors");
             return false;
         }
@@ -121,9 +125,12 @@ class Boot {
     }
 
     /// Is there an image that this bootloader would start? nullopt and a reason in the log if not.
-    Result<std::optional<fota_image_extent>> validate(FlashArea& slot, const char* name) {
+    /// `start`: where in the slot it begins.
+    Result<std::optional<fota_image_extent>> validate(FlashArea& slot, const char* name, std::uint32_t start = 0) {
         fota_image_extent extent{};
-        const auto status = fota_image_walk(&slot.core(), slot.size(), &extent);
+        fota_area area{};
+        TRY_VOID(check(fota_area_from(&area, &slot.core(), start), "looking for an image"));
+        const auto status = fota_image_walk(&area.flash, area.flash.size, &extent);
         if (status == FOTA_ERR_IO) return fail(Errc::device_absent, fmt::format("the {} slot cannot be read", name));
         std::string reason;
         if (status != FOTA_OK) {
@@ -134,7 +141,7 @@ class Boot {
         } else if ((extent.header.flags & FOTA_IMAGE_F_NON_BOOTABLE) != 0) {
             reason = "it is marked as not bootable";
         } else {
-            TRY(auto bytes, slot.read(0, extent.end));
+            TRY(auto bytes, slot.read(start, extent.end));
             if (auto verdict = check_(bytes); !verdict) reason = verdict.error().text();
         }
         if (reason.empty()) return extent;
@@ -142,27 +149,38 @@ class Boot {
         return std::optional<fota_image_extent>{};
     }
 
-    Result<bool> header_erased(const FlashArea& slot) const {
-        TRY(auto header, slot.read(0, FOTA_IMAGE_HEADER_SIZE));
+    Result<bool> header_erased(const FlashArea& slot, std::uint32_t start) const {
+        TRY(auto header, slot.read(start, FOTA_IMAGE_HEADER_SIZE));
         return std::ranges::all_of(header, [](auto byte) { return byte == FOTA_ERASED; });
     }
 
     /// The secondary slot's image, if it may be swapped in. What may not is erased, so that it is judged only once.
-    Result<std::optional<fota_image_extent>> candidate(fota_swap_type type) {
-        TRY(bool blank, header_erased(secondary_));
+    Result<std::optional<fota_image_extent>> candidate(fota_swap_type type, bool begun) {
+        // Swap-using-offset: an update lies one sector in, what a revert brings back at the slot's start.
+        const bool update = type != FOTA_SWAP_REVERT;
+        const std::uint32_t start = update ? fota_upload_offset(pair_.mode, pair_.sector_size()) : 0;
+        TRY(bool blank, header_erased(secondary_, start));
         if (blank) {
             // An erase of the slot that was interrupted can leave the trailer, which would lock the slot for the
             // application.
-            if (config_.mode == SwapMode::move) {
+            if (config_.mode != SwapMode::overwrite) {
                 TRY_VOID(erase_trailer(pair_, secondary_));
-                if (type == FOTA_SWAP_REVERT) {
+                if (type == FOTA_SWAP_REVERT && config_.mode == SwapMode::move) {
                     TRY_VOID(erase_trailer(pair_, primary_));
                     log("I: Cleared image 0 primary slot trailer due to stuck revert");
                 }
             }
             return std::optional<fota_image_extent>{};
         }
-        TRY(auto image, validate(secondary_, "secondary"));
+        TRY(auto image, validate(secondary_, "secondary", start));
+        // A swap that has begun may have put the previous image there itself.
+        if (image && start != 0 && !begun) {
+            TRY(auto first, secondary_.read(0, 4));
+            if (load_le32(first.data()) == FOTA_IMAGE_MAGIC) {
+                log("E: Secondary header magic detected in first sector, wrong upload address?");
+                image.reset();
+            }
+        }
         if (!image) {
             result_.secondary_refused = true;
             for (std::uint32_t at = 0; at < secondary_.size(); at += secondary_.sector_size()) {
@@ -179,12 +197,24 @@ class Boot {
     }
 
     Result<void> run_and_close(const SwapStatus& status) {
-        log("I: Starting swap using move algorithm.");
-        TRY_VOID(run_swap(pair_, status));
+        const bool offset = config_.mode == SwapMode::offset;
+        log("I: Starting swap using {} algorithm.", offset ? "offset" : "move");
+        TRY_VOID(offset ? run_offset_swap(pair_, status) : run_swap(pair_, status));
         if (status.type == FOTA_SWAP_REVERT || status.type == FOTA_SWAP_PERMANENT) TRY_VOID(set_image_ok());
         TRY_VOID(check(fota_trailer_write_copy_done(&primary_.core()), "writing the copy_done flag"));
         result_.swap = swap_of(status.type);
         return {};
+    }
+
+    bool is_downgrade(const fota_image_extent& update, const fota_image_extent& running) const {
+        const auto order = [](const fota_image_version& v) { return std::tuple(v.major, v.minor, v.revision); };
+        return config_.prevent_downgrade && order(update.header.version) < order(running.header.version);
+    }
+
+    Result<void> refuse_downgrade() {
+        log("I: Image 0 in slot 1 erased due to downgrade prevention");
+        result_.secondary_refused = true;
+        return secondary_.erase(0, secondary_.size());
     }
 
     Result<void> swap() {
@@ -204,16 +234,19 @@ class Boot {
         }
         const bool begun = status.type != FOTA_SWAP_NONE;
         if (!begun) {
-            status.type = fota_next_swap(FOTA_BOOT_MOVE, &primary_state_, &secondary_state_);
+            status.type = fota_next_swap(pair_.mode, &primary_state_, &secondary_state_);
             log("I: Image index: 0, Swap type: {}", swap_name(status.type));
         }
         if (status.type == FOTA_SWAP_NONE) return {};
-        TRY(auto image, candidate(status.type));
+        TRY(auto image, candidate(status.type, begun));
         if (!image) {
             // A swap that the trailer already announces must not be tried again.
             return begun ? set_image_ok() : Result<void>{};
         }
+        if (!begun && status.type != FOTA_SWAP_REVERT && is_downgrade(*image, running)) return refuse_downgrade();
         status.swap_size = std::max(image->end, running.end);
+        status.primary_tlvs = static_cast<std::uint16_t>(running.end - running.hashed_size);
+        status.secondary_tlvs = static_cast<std::uint16_t>(image->end - image->hashed_size);
         if (status.swap_size > limit_of(config_, pair_.sector_size())) {
             log("W: Not enough free space to run swap upgrade");
             return {};
@@ -225,11 +258,15 @@ class Boot {
     /// go last, so an interrupted copy starts again.
     Result<void> overwrite() {
         TRY_VOID(read_trailers());
-        const auto type = fota_next_swap(FOTA_BOOT_MOVE, &primary_state_, &secondary_state_);
+        const auto type = fota_next_swap(pair_.mode, &primary_state_, &secondary_state_);
         log("I: Image index: 0, Swap type: {}", swap_name(type));
         if (type == FOTA_SWAP_NONE) return {};
-        TRY(auto image, candidate(type));
+        TRY(auto image, candidate(type, false));
         if (!image) return {};
+
+        fota_image_extent running{};
+        const bool known = fota_image_walk(&primary_.core(), primary_.size(), &running) == FOTA_OK;
+        if (known && is_downgrade(*image, running)) return refuse_downgrade();
 
         log("I: Image 0 upgrade secondary slot -> primary slot");
         const std::uint32_t sector = primary_.sector_size();
@@ -279,6 +316,18 @@ class Boot {
 };
 
 }  // namespace
+
+fota_boot_mode core_mode(SwapMode mode) noexcept {
+    switch (mode) {
+        case SwapMode::move:
+            return FOTA_BOOT_MOVE;
+        case SwapMode::offset:
+            return FOTA_BOOT_OFFSET;
+        case SwapMode::overwrite:
+            break;
+    }
+    return FOTA_BOOT_OVERWRITE;
+}
 
 ImageCheck hash_only() {
     return [](BytesView image) -> Result<void> {

@@ -2,9 +2,9 @@
 // bootutil_public.c) on the same on-flash format, so that images padded by imgtool and trailers written by a real
 // application mean the same here.
 //
-// Swap-using-move with test, confirm, revert and permanent, and overwrite-only (its fast form, as Zephyr builds it).
-// Every step can lose power in any flash operation and goes on at the next boot. One image pair, no encryption, no
-// scratch area.
+// Swap-using-move and swap-using-offset with test, confirm, revert and permanent, and overwrite-only (its fast form, as
+// Zephyr builds it). Every step can lose power in any flash operation and goes on at the next boot. One image pair, no
+// encryption, no scratch area.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,10 @@
 
 namespace fota::virtdev {
 
-enum class SwapMode { move, overwrite };
+enum class SwapMode { move, offset, overwrite };
+
+/// As the firmware core names it.
+fota_boot_mode core_mode(SwapMode mode) noexcept;
 
 /// The nRF9160-DK with its secondary slot in external flash.
 struct BootConfig {
@@ -30,6 +33,8 @@ struct BootConfig {
     std::uint32_t secondary_offset = 0;  ///< in the external flash
     std::uint32_t secondary_size = 0xe8000;
     std::uint32_t max_sectors = 256;  ///< CONFIG_BOOT_MAX_IMG_SECTORS
+    /// CONFIG_MCUBOOT_DOWNGRADE_PREVENTION: an update of a lower version (without the build number) is erased.
+    bool prevent_downgrade = false;
 };
 
 /// Judges an image as the bootloader would: from the header's first byte to the end of the last TLV. An error means

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace fota::virtdev {
@@ -41,13 +42,32 @@ Result<void> create_erased(const std::string& path, std::uint32_t size) {
     return {};
 }
 
+/// Erased cells that every part in memory maps again and again, copy on write.
+constexpr std::size_t base_size = 1U << 20;
+int erased_base() {
+    const int fd = ::memfd_create("erased flash", MFD_CLOEXEC);
+    if (fd < 0) return -1;
+    const Bytes erased(base_size, 0xff);
+    if (::write(fd, erased.data(), erased.size()) == static_cast<ssize_t>(erased.size())) return fd;
+    ::close(fd);
+    return -1;
+}
+
 }  // namespace
 
 FlashStore FlashStore::memory(std::uint32_t size) {
+    static const int base = erased_base();
     FlashStore store;
-    store.memory_.assign(size, 0xff);
-    store.data_ = store.memory_.data();
+    if (base < 0) throw std::bad_alloc();
+    void* region = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (region == MAP_FAILED) throw std::bad_alloc();
+    store.data_ = static_cast<std::uint8_t*>(region);
     store.size_ = size;
+    for (std::size_t at = 0; at < size; at += base_size) {
+        if (::mmap(store.data_ + at, std::min(base_size, size - at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                   base, 0) == MAP_FAILED)
+            throw std::bad_alloc();
+    }
     return store;
 }
 
@@ -84,8 +104,7 @@ FlashStore::FlashStore(FlashStore&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       fd_(std::exchange(other.fd_, -1)),
-      fresh_(other.fresh_),
-      memory_(std::move(other.memory_)) {}
+      fresh_(other.fresh_) {}
 
 FlashStore& FlashStore::operator=(FlashStore&& other) noexcept {
     if (this != &other) {
@@ -94,7 +113,6 @@ FlashStore& FlashStore::operator=(FlashStore&& other) noexcept {
         size_ = std::exchange(other.size_, 0);
         fd_ = std::exchange(other.fd_, -1);
         fresh_ = other.fresh_;
-        memory_ = std::move(other.memory_);
     }
     return *this;
 }
@@ -104,9 +122,9 @@ FlashStore::~FlashStore() {
 }
 
 void FlashStore::release() noexcept {
-    if (fd_ < 0) return;
     if (data_ != nullptr) ::munmap(data_, size_);
-    ::close(fd_);
+    if (fd_ >= 0) ::close(fd_);
+    data_ = nullptr;
     fd_ = -1;
 }
 

@@ -1,5 +1,6 @@
 // Where the cells of a flash part live: in memory, or in a raw file that is mapped, so that whatever kills the process
-// leaves the flash as it was at that moment.
+// leaves the flash as it was at that moment. Memory is sparse: pages that were never written are shared by all parts of
+// the process, so that several hundred devices fit into one.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace fota::virtdev {
 /// Owns its bytes (and the file's lock). Move only.
 class FlashStore {
   public:
-    /// Erased cells (0xff).
+    /// Erased cells (0xff). std::bad_alloc when the system has no room for the mapping.
     static FlashStore memory(std::uint32_t size);
     /// Maps the file, which must have exactly `size` bytes. An absent file is created with erased cells and appears
     /// whole or not at all. file_unreadable: it cannot be opened, or has another size; file_unwritable: it cannot be
@@ -40,7 +41,6 @@ class FlashStore {
     std::size_t size_ = 0;
     int fd_ = -1;  ///< -1: memory
     bool fresh_ = true;
-    Bytes memory_;
 };
 
 }  // namespace fota::virtdev

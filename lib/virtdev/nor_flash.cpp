@@ -113,7 +113,25 @@ Result<void> NorFlash::read_sfdp(std::uint32_t offset, std::span<std::uint8_t> o
 
 void NorFlash::clear_bits(std::uint32_t offset, BytesView data) {
     auto cells = store_.bytes().subspan(offset, data.size());
-    for (std::size_t i = 0; i < data.size(); i++) cells[i] = static_cast<std::uint8_t>(cells[i] & data[i]);
+    for (std::size_t i = 0; i < data.size(); i++) {
+        const auto after = static_cast<std::uint8_t>(cells[i] & data[i]);
+        if (after != cells[i]) cells[i] = after;  // an untouched page stays shared
+    }
+    apply_stuck_bits(offset, static_cast<std::uint32_t>(data.size()));
+}
+
+void NorFlash::stick_bits(std::uint32_t offset, std::uint8_t mask, std::uint8_t value) {
+    assert(offset < part_.size);
+    stuck_.push_back({offset, mask, value});
+    apply_stuck_bits(offset, 1);
+}
+
+void NorFlash::apply_stuck_bits(std::uint32_t start, std::uint32_t size) {
+    for (const auto& bits : stuck_) {
+        if (bits.offset < start || bits.offset - start >= size) continue;
+        auto& cell = store_.bytes()[bits.offset];
+        cell = static_cast<std::uint8_t>((cell & ~bits.mask) | (bits.value & bits.mask));
+    }
 }
 
 // The bytes before a random one are done, that one has some of its bits, the rest none.
@@ -143,6 +161,7 @@ void NorFlash::tear_erase(std::uint32_t start, std::uint32_t size) {
             for (auto& cell : cells) cell = static_cast<std::uint8_t>(cell | (random() & 0xff));
             break;
     }
+    apply_stuck_bits(start, size);
 }
 
 Result<void> NorFlash::page_program(std::uint32_t offset, BytesView data) {
@@ -184,6 +203,7 @@ Result<void> NorFlash::page_program(std::uint32_t offset, BytesView data) {
         lost_writes_--;
         return {};
     }
+    if (power_->lost()) return {};
     clear_bits(offset, data);
     return {};
 }
@@ -209,7 +229,10 @@ Result<void> NorFlash::sector_erase(std::uint8_t opcode, std::uint32_t offset) {
         return power_lost();
     }
     busy_ += type->time;
-    std::ranges::fill(store_.bytes().subspan(start, type->size), erased);
+    if (power_->lost()) return {};
+    auto cells = store_.bytes().subspan(start, type->size);
+    if (std::ranges::any_of(cells, [](auto cell) { return cell != erased; })) std::ranges::fill(cells, erased);
+    apply_stuck_bits(start, type->size);
     return {};
 }
 

@@ -34,14 +34,25 @@ class Power {
     void power_off() noexcept { on_ = false; }
     void power_on() noexcept { on_ = true; }
 
+    /// The n-th operation from now and `count` - 1 after it report success and do nothing: a supply too weak to
+    /// program.
+    void lose_operations(std::uint64_t n, std::uint64_t count) {
+        lost_from_ = operations_ + n;
+        lost_to_ = lost_from_ + count;
+    }
+
     /// For the flash parts: counts one operation; true if the supply fails in it.
     bool fails_in_this_operation();
+    /// For the flash parts, after the former: true if the operation counted last is lost.
+    bool lost() const noexcept { return operations_ > lost_from_ && operations_ <= lost_to_; }
     std::mt19937_64& random() noexcept { return random_; }
 
   private:
     bool on_ = true;
     std::uint64_t operations_ = 0;
     std::optional<std::uint64_t> fails_at_;
+    std::uint64_t lost_from_ = 0;
+    std::uint64_t lost_to_ = 0;
     std::mt19937_64 random_;
 };
 
@@ -101,6 +112,8 @@ class NorFlash {
 
     /// From now on this many program operations report success and do nothing: a part whose writes do not stick.
     void lose_writes(std::uint64_t count) { lost_writes_ = count; }
+    /// A worn cell: the bits of `mask` read as those of `value` whatever is programmed or erased there.
+    void stick_bits(std::uint32_t offset, std::uint8_t mask, std::uint8_t value);
     /// From now on this many operations of either kind fail with an error and do nothing.
     void fail_operations(std::uint64_t count) { failing_operations_ = count; }
 
@@ -116,6 +129,7 @@ class NorFlash {
     Result<void> ready(std::uint64_t offset, std::uint64_t size) const;
     Result<void> power_lost() const;
     void violation(std::string text);
+    void apply_stuck_bits(std::uint32_t start, std::uint32_t size);
     /// Programming can only clear bits.
     void clear_bits(std::uint32_t offset, BytesView data);
     void tear_program(std::uint32_t offset, BytesView data);
@@ -126,6 +140,12 @@ class NorFlash {
     std::shared_ptr<Power> power_;
     std::chrono::microseconds busy_{0};
     std::vector<std::string> violations_;
+    struct StuckBits {
+        std::uint32_t offset;
+        std::uint8_t mask;
+        std::uint8_t value;
+    };
+    std::vector<StuckBits> stuck_;
     std::uint64_t lost_writes_ = 0;
     std::uint64_t failing_operations_ = 0;
 };

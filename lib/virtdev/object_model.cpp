@@ -157,7 +157,9 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
         case 5:
             return integer(config.secondary_size);
         case 6:
-            return text(config.mode == SwapMode::move ? "move" : "overwrite");
+            return text(config.mode == SwapMode::move     ? "move"
+                        : config.mode == SwapMode::offset ? "offset"
+                                                          : "overwrite");
         case 7:
             return opaque(board_.running() ? BytesView(board_.running()->hash) : BytesView());
         case 8:

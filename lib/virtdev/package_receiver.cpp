@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/area.h"
+
 namespace fota::virtdev {
 
 CoreHash::CoreHash() {
@@ -25,8 +27,8 @@ CoreHash::CoreHash() {
                  }};
 }
 
-PackageReceiver::PackageReceiver(FlashArea& slot, FlashArea& record, std::uint32_t limit)
-    : slot_(slot), record_(record), limit_(limit) {}
+PackageReceiver::PackageReceiver(FlashArea& slot, FlashArea& secondary, FlashArea& record, std::uint32_t limit)
+    : slot_(slot), secondary_(secondary), record_(record), limit_(limit) {}
 
 Result<std::optional<fota_package>> PackageReceiver::newest_record() {
     TRY(auto sector, record_.read(0, record_.sector_size()));
@@ -77,6 +79,8 @@ Result<std::uint32_t> PackageReceiver::restore() {
 Result<void> PackageReceiver::begin(std::uint32_t offset) {
     if (offset == 0) {
         TRY_VOID(discard());
+        const auto mode = slot_.offset() == secondary_.offset() ? FOTA_BOOT_MOVE : FOTA_BOOT_OFFSET;
+        TRY_VOID(check(fota_area_clear_header(&secondary_.core(), mode), "clearing the previous image's header"));
     } else if (offset != stored()) {
         return fail(
             Errc::device_refused,

@@ -32,8 +32,9 @@ class CoreHash {
 /// the External Flash object reports as stored (its resources 8 to 10) comes from here.
 class PackageReceiver {
   public:
+    /// `slot` is where the package goes: `secondary` or, with swap-using-offset, what follows its first sector.
     /// `record` is one sector of internal flash, where the resume records of sixteen bytes are appended.
-    PackageReceiver(FlashArea& slot, FlashArea& record, std::uint32_t limit);
+    PackageReceiver(FlashArea& slot, FlashArea& secondary, FlashArea& record, std::uint32_t limit);
 
     /// After a reset: reads the record, reads the prefix back and stands ready to go on. The number of bytes stored; 0
     /// when there is nothing to go on with.
@@ -64,6 +65,7 @@ class PackageReceiver {
     Result<void> append_record(const fota_package& package);
 
     FlashArea& slot_;
+    FlashArea& secondary_;
     FlashArea& record_;
     std::uint32_t limit_;
     CoreHash hash_;

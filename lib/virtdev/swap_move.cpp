@@ -8,43 +8,13 @@ namespace {
 
 constexpr std::uint32_t copy_buffer = 1024;
 
-/// Erases one sector and copies one into it.
-Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index) {
-    const std::uint32_t size = to.sector_size();
-    TRY_VOID(to.erase(to_index * size, size));
-    for (std::uint32_t at = 0; at < size; at += copy_buffer) {
-        TRY(auto bytes, from.read(from_index * size + at, std::min(copy_buffer, size - at)));
-        TRY_VOID(to.program(to_index * size + at, bytes));
-    }
-    return {};
-}
-
-/// One entry for each sector moved, then two for each sector swapped; its first byte is the step, the rest of the write
-/// block stays erased.
+/// One entry for each sector moved, then two for each sector swapped.
 Result<void> write_status(const SlotPair& pair, const SwapStatus& status) {
-    const std::uint32_t block = pair.trailer().write_size;
-    const std::uint32_t entry = status.phase == SwapStatus::Phase::move
-                                    ? status.index - 1
-                                    : pair.max_sectors + 2 * (status.index - 1) + status.step - 1;
-    Bytes bytes(block, FOTA_ERASED);
-    bytes[0] = static_cast<std::uint8_t>(status.step);
-    const auto trailer = pair.trailer();
-    return pair.primary.program(fota_trailer_status_offset(&trailer) + entry * block, bytes);
-}
-
-/// The magic goes last: where it stands, the other fields stand too.
-Result<void> init_status(const SlotPair& pair, const SwapStatus& status) {
-    const auto& primary = pair.primary.core();
-    fota_swap_state secondary{};
-    TRY_VOID(check(fota_trailer_read(&pair.secondary.core(), &secondary), "reading the secondary slot's trailer"));
-    if (status.type != FOTA_SWAP_NONE) {
-        TRY_VOID(check(fota_trailer_write_swap_info(&primary, status.type), "writing the swap info"));
-    }
-    if (secondary.image_ok == FOTA_FLAG_SET) {
-        TRY_VOID(check(fota_trailer_write_image_ok(&primary), "writing the image_ok flag"));
-    }
-    TRY_VOID(check(fota_trailer_write_swap_size(&primary, FOTA_BOOT_MOVE, status.swap_size), "writing the swap size"));
-    return check(fota_trailer_write_magic(&primary), "writing the magic");
+    return write_entry(pair,
+                       status.phase == SwapStatus::Phase::move
+                           ? status.index - 1
+                           : pair.max_sectors + 2 * (status.index - 1) + status.step - 1,
+                       status.step);
 }
 
 /// A revert is asked for by the primary slot's trailer, which the swap is about to erase. So that a reset just then
@@ -65,7 +35,7 @@ Result<void> move_up(const SlotPair& pair, SwapStatus& status, std::uint32_t sec
     if (status.index == 1) {
         if (!status.in_primary) {
             TRY_VOID(erase_trailer(pair, pair.primary));
-            TRY_VOID(init_status(pair, status));
+            TRY_VOID(init_status(pair, pair.primary, status));
         }
         TRY_VOID(erase_trailer(pair, pair.secondary));
     }
@@ -91,6 +61,42 @@ Result<void> swap_sector(const SlotPair& pair, SwapStatus& status) {
 
 }  // namespace
 
+Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index) {
+    const std::uint32_t size = to.sector_size();
+    TRY_VOID(to.erase(to_index * size, size));
+    for (std::uint32_t at = 0; at < size; at += copy_buffer) {
+        TRY(auto bytes, from.read(from_index * size + at, std::min(copy_buffer, size - at)));
+        TRY_VOID(to.program(to_index * size + at, bytes));
+    }
+    return {};
+}
+
+Result<void> write_entry(const SlotPair& pair, std::uint32_t entry, std::uint32_t step) {
+    const auto trailer = pair.trailer();
+    Bytes bytes(trailer.write_size, FOTA_ERASED);
+    bytes[0] = static_cast<std::uint8_t>(step);
+    return pair.primary.program(fota_trailer_status_offset(&trailer) + entry * trailer.write_size, bytes);
+}
+
+Result<void> init_status(const SlotPair& pair, FlashArea& area, const SwapStatus& status) {
+    const auto& slot = area.core();
+    fota_swap_state secondary{};
+    TRY_VOID(check(fota_trailer_read(&pair.secondary.core(), &secondary), "reading the secondary slot's trailer"));
+    if (status.type != FOTA_SWAP_NONE) {
+        TRY_VOID(check(fota_trailer_write_swap_info(&slot, status.type), "writing the swap info"));
+    }
+    // In the secondary slot itself there is nothing to take over.
+    if (&area != &pair.secondary && secondary.image_ok == FOTA_FLAG_SET) {
+        TRY_VOID(check(fota_trailer_write_image_ok(&slot), "writing the image_ok flag"));
+    }
+    TRY_VOID(check(fota_trailer_write_swap_size(&slot, pair.mode, status.swap_size), "writing the swap size"));
+    if (pair.mode == FOTA_BOOT_OFFSET) {
+        TRY_VOID(check(fota_trailer_write_tlv_sizes(&slot, status.primary_tlvs, status.secondary_tlvs),
+                       "writing the TLV sizes"));
+    }
+    return check(fota_trailer_write_magic(&slot), "writing the magic");
+}
+
 Result<void> erase_trailer(const SlotPair& pair, FlashArea& slot) {
     fota_trailer trailer = pair.trailer();
     trailer.slot_size = slot.size();
@@ -111,11 +117,12 @@ Result<SwapStatus> read_swap_status(const SlotPair& pair, const fota_swap_state&
     const auto trailer = pair.trailer();
     TRY(auto size, pair.primary.read(fota_trailer_swap_size_offset(&trailer), 4));
     status.swap_size = load_le32(size.data());
-    TRY(auto entries,
-        pair.primary.read(fota_trailer_status_offset(&trailer), 3 * pair.max_sectors * trailer.write_size));
-    std::uint32_t done = 3 * pair.max_sectors;
+    TRY(auto entries, pair.primary.read(fota_trailer_status_offset(&trailer),
+                                        fota_trailer_status_entries(&trailer) * trailer.write_size));
+    std::uint32_t done = fota_trailer_status_entries(&trailer);
     while (done > 0 && entries[(done - 1) * trailer.write_size] == FOTA_ERASED) done--;
-    if (done == 0) return status;
+    status.done = done;
+    if (done == 0 || pair.mode != FOTA_BOOT_MOVE) return status;
     if (done < pair.max_sectors) {
         status.index = done + 1;
     } else {

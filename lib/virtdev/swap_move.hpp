@@ -14,9 +14,10 @@ struct SlotPair {
     FlashArea& primary;
     FlashArea& secondary;
     std::uint32_t max_sectors;
+    fota_boot_mode mode = FOTA_BOOT_MOVE;
 
     std::uint32_t sector_size() const noexcept { return primary.sector_size(); }
-    fota_trailer trailer() const noexcept { return {primary.size(), primary.core().write_size, max_sectors, FOTA_BOOT_MOVE}; }
+    fota_trailer trailer() const noexcept { return {primary.size(), primary.core().write_size, max_sectors, mode}; }
 };
 
 /// Erases the sectors that hold a slot's trailer, the last one (with the magic) first.
@@ -32,8 +33,12 @@ struct SwapStatus {
     bool in_primary = false;  ///< the primary slot's trailer already holds this swap's status
     fota_swap_type type = FOTA_SWAP_NONE;
     std::uint32_t swap_size = 0;  ///< bytes to swap: the larger image's end
+    std::uint32_t done = 0;       ///< status entries written
+    /// Bytes of both images' unprotected TLVs, which swap-using-offset notes.
+    std::uint16_t primary_tlvs = 0;
+    std::uint16_t secondary_tlvs = 0;
 
-    bool fresh() const noexcept { return phase == Phase::move && index == 1 && step == 1; }
+    bool fresh() const noexcept { return done == 0; }
 };
 
 /// What an interrupted swap left; a fresh status when there was none. `type` and `swap_size` come from the trailer.
@@ -42,5 +47,12 @@ Result<SwapStatus> read_swap_status(const SlotPair& pair, const fota_swap_state&
 
 /// Swaps, or goes on with `status`. The images must fit (fota_image_limit).
 Result<void> run_swap(const SlotPair& pair, SwapStatus status);
+
+/// Erases one sector and copies one into it.
+Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index);
+/// The trailer's fields of a swap that begins, in either slot. The magic goes last: where it stands, the others stand.
+Result<void> init_status(const SlotPair& pair, FlashArea& slot, const SwapStatus& status);
+/// One status entry: its first byte is the step, the rest of the write block stays erased.
+Result<void> write_entry(const SlotPair& pair, std::uint32_t entry, std::uint32_t step);
 
 }  // namespace fota::virtdev

@@ -32,7 +32,8 @@ class Device {
         EXPECT_TRUE(board.secondary().erase(0, board.secondary().size()));
         Bytes padded = to_bytes(image);
         padded.resize((image.size() + 3) / 4 * 4, 0xff);
-        EXPECT_TRUE(board.secondary().program(0, padded));
+        const auto start = fota_upload_offset(core_mode(board.bootloader().config().mode), 4096);
+        EXPECT_TRUE(board.secondary().program(start, padded));
     }
     bool holds(const FlashArea& slot, const Bytes& image) const {
         auto bytes = slot.read(0, static_cast<std::uint32_t>(image.size()));
@@ -91,6 +92,36 @@ TEST(Bootloader, TestSwapNotConfirmedIsReverted) {
     device.expect_no_violation();
 }
 
+TEST(Bootloader, SwapUsingOffsetConfirmsAndRevertsAndSurvivesEveryOperationOfTheRevert) {
+    for (std::uint64_t at = 0;; at++) {
+        SCOPED_TRACE(fmt::format("power fails in operation {} of the revert", at));
+        Device device(small(SwapMode::offset));
+        ASSERT_TRUE(device.board.mark_pending(false));
+        ASSERT_EQ(device.boot(), 2);
+        ASSERT_EQ(device.last.swap, Swap::test);
+        ASSERT_TRUE(device.holds(device.board.secondary(), device.old_image)) << "kept at the slot's start";
+        device.board.power().random().seed(at);
+        device.board.power().fail_in(at);
+        if (device.board.reboot()) {
+            EXPECT_GT(at, 50u) << "the whole revert was tried";
+            break;
+        }
+        ASSERT_EQ(device.boot(), 1) << device.last.log;
+        ASSERT_TRUE(device.holds(device.board.primary(), device.old_image));
+        ASSERT_TRUE(device.board.confirm());
+        ASSERT_EQ(device.boot(), 1);
+        ASSERT_EQ(device.last.swap, Swap::none);
+        device.expect_no_violation();
+    }
+    Device wrong(small(SwapMode::offset));
+    Bytes padded = wrong.new_image;
+    padded.resize((padded.size() + 3) / 4 * 4, 0xff);
+    ASSERT_TRUE(wrong.board.secondary().program(0, BytesView(padded).first(4096)));
+    ASSERT_TRUE(wrong.board.mark_pending(false));
+    EXPECT_EQ(wrong.boot(), 1);
+    EXPECT_NE(wrong.last.log.find("Secondary header magic detected in first sector"), std::string::npos);
+}
+
 TEST(Bootloader, PermanentSwapNeedsNoConfirmation) {
     Device device(small());
     ASSERT_TRUE(device.board.mark_pending(true));
@@ -130,6 +161,31 @@ TEST(Bootloader, ABadUpdateIsErasedAndTheOldOneRuns) {
         EXPECT_EQ(std::ranges::count(*device.board.secondary().read(0, device.board.secondary().size()), 0xff), 40960);
         EXPECT_EQ(device.boot(), 1);
         EXPECT_FALSE(device.last.secondary_refused);
+    }
+}
+
+TEST(Bootloader, ALowerVersionIsErasedWhereDowngradesArePrevented) {
+    for (SwapMode mode : {SwapMode::move, SwapMode::offset, SwapMode::overwrite}) {
+        for (bool prevent : {false, true}) {
+            auto config = small(mode);
+            config.prevent_downgrade = prevent;
+            Device device(config);
+            ASSERT_TRUE(device.board.mark_pending(true));
+            ASSERT_EQ(device.boot(), 2);
+            device.stage(make_image(1, 9000));
+            ASSERT_TRUE(device.board.mark_pending(true));
+            EXPECT_EQ(device.boot(), prevent ? 2 : 1);
+            EXPECT_EQ(device.last.secondary_refused, prevent);
+            EXPECT_EQ(device.boot(), prevent ? 2 : 1);
+        }
+        // A revert is no downgrade (overwrite-only has none).
+        if (mode == SwapMode::overwrite) continue;
+        auto config = small(mode);
+        config.prevent_downgrade = true;
+        Device device(config);
+        ASSERT_TRUE(device.board.mark_pending(false));
+        ASSERT_EQ(device.boot(), 2);
+        EXPECT_EQ(device.boot(), 1);
     }
 }
 

@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 #include "core/sfdp.h"
 #include "virtdev/flash_store.hpp"
@@ -130,6 +133,53 @@ TEST_F(NorFlashTest, WritesThatDoNotStickAndOperationsThatFail) {
     EXPECT_FALSE(spi.erase(0, 4096));
     EXPECT_FALSE(spi.program(4, Bytes(4, 0)));
     EXPECT_TRUE(spi.erase(0, 4096));
+}
+
+TEST_F(NorFlashTest, OperationsThatAreLostAndBitsThatAreStuck) {
+    power->lose_operations(1, 2);
+    EXPECT_TRUE(spi.program(0, Bytes(4, 0)));
+    EXPECT_TRUE(spi.program(4, Bytes(4, 0)));
+    EXPECT_TRUE(spi.erase(0, 4096));
+    EXPECT_TRUE(internal.program(0, Bytes(4, 0)));
+    EXPECT_EQ(read(spi, 0, 8), (Bytes{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}));
+    EXPECT_EQ(read(internal, 0, 4), Bytes(4, 0));
+    spi.stick_bits(5000, 0x81, 0x01);
+    EXPECT_EQ(read(spi, 5000, 1), Bytes{0x7f});
+    EXPECT_TRUE(spi.erase(4096, 4096));
+    EXPECT_EQ(read(spi, 5000, 1), Bytes{0x7f});
+    EXPECT_TRUE(spi.program(5000, Bytes{0}));
+    EXPECT_EQ(read(spi, 5000, 1), Bytes{0x01});
+}
+
+/// Pages of this process that are its own.
+std::uint64_t own_bytes() {
+    std::ifstream file("/proc/self/statm");
+    std::uint64_t size = 0;
+    std::uint64_t resident = 0;
+    std::uint64_t shared = 0;
+    file >> size >> resident >> shared;
+    return (resident - shared) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(FlashStore, MemoryCostsOnlyWhatWasWritten) {
+    // Two parts of 9 MiB together for each of 400 devices, each with 64 KiB written.
+    std::vector<FlashStore> stores;
+    const auto before = own_bytes();
+    for (int device = 0; device < 400; device++) {
+        stores.push_back(FlashStore::memory(1u << 20));
+        stores.push_back(FlashStore::memory(8u << 20));
+        auto cells = stores.back().bytes();
+        ASSERT_EQ(std::ranges::count(cells.subspan(4u << 20, 4096), 0xff), 4096);
+        std::ranges::fill(cells.subspan(4096, 65536), static_cast<std::uint8_t>(device));
+    }
+    const auto each = (own_bytes() - before) / 400;
+    std::printf("%llu bytes for each device\n", static_cast<unsigned long long>(each));
+    EXPECT_LT(each, 200'000u);
+    for (int device = 0; device < 400; device++) {
+        const auto& cells = std::as_const(stores[2 * static_cast<std::size_t>(device) + 1]).bytes();
+        ASSERT_EQ(cells[4096], static_cast<std::uint8_t>(device));
+        ASSERT_EQ(cells[4095], 0xff);
+    }
 }
 
 TEST(FlashStore, AFileKeepsWhatWasWritten) {
