@@ -197,6 +197,20 @@ struct Prepared {
     std::string profile;
 };
 
+/// Credentials, the address and the journal: the same for every component.
+Result<> prepare_network(Program& program, const Options& options, Prepared& out) {
+    if (!out.job.plain && !options.dry_run) {
+        TRY(out.job.credentials, credentials_of(program, options, out.job.endpoints));
+    }
+    out.job.listen = program.config.value_or(options.listen, "listen");
+    if (out.job.listen.empty()) out.job.listen = out.job.plain ? "127.0.0.1:5683" : "[::]:5684";
+    if (auto address = adapters::parse_listen_address(out.job.listen); !address)
+        return misuse(fmt::format("expected ADDRESS:PORT to listen on, found {}", printable(out.job.listen)),
+                      "--listen 0.0.0.0:5684, or --listen 127.0.0.1:0 for a free port");
+    out.job.state_dir = program.config.state_dir(options.state_dir).text;
+    return {};
+}
+
 /// Steps 1 to 3, and everything else that can go wrong before a port is opened.
 Result<Prepared> prepare(Program& program, const Options& options) {
     Prepared out;
@@ -215,6 +229,16 @@ Result<Prepared> prepare(Program& program, const Options& options) {
                       "a device that has credentials is never accepted in clear");
     TRY(out.image, read_file(options.image, image_file_limit));
 
+    if (options.how.modem()) {
+        auto target = update::check_modem_package(out.image, options.expect_version);
+        if (!target)
+            return Failure(std::move(target.error()).in(shown_path(options.image)).with("file", options.image));
+        out.job.target = std::move(*target);
+        TRY_VOID(prepare_network(program, options, out));
+        program.out.note(fmt::format("package  {} bytes for the modem · its version will be {}",
+                                     with_thousands(out.image.size()), printable(out.job.target.label)));
+        return out;
+    }
     const auto key_file = program.config.value_or(options.key, "key");
     const auto layout_path = program.config.value_or(options.layout, "layout");
     CheckedLayout layout;
@@ -237,15 +261,7 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     out.job.target = std::move(checked->target);
     out.job.policy.board = layout.board;
 
-    if (!out.job.plain && !options.dry_run) {
-        TRY(out.job.credentials, credentials_of(program, options, out.job.endpoints));
-    }
-    out.job.listen = program.config.value_or(options.listen, "listen");
-    if (out.job.listen.empty()) out.job.listen = out.job.plain ? "127.0.0.1:5683" : "[::]:5684";
-    if (auto address = adapters::parse_listen_address(out.job.listen); !address)
-        return misuse(fmt::format("expected ADDRESS:PORT to listen on, found {}", printable(out.job.listen)),
-                      "--listen 0.0.0.0:5684, or --listen 127.0.0.1:0 for a free port");
-    out.job.state_dir = program.config.state_dir(options.state_dir).text;
+    TRY_VOID(prepare_network(program, options, out));
 
     program.out.note(fmt::format(
         "image    {} · {} bytes · {} key {}{}", out.job.target.version.text(), with_thousands(out.image.size()),

@@ -1,7 +1,9 @@
 #include "cli/update_options.hpp"
 
 #include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/text.hpp"
 #include "lwm2m/firmware.hpp"
@@ -30,6 +32,18 @@ void bind_update_options(CLI::App& app, UpdateOptions& o) {
         ->type_name("URI");
     app.add_option("--advertise", o.advertise, "the address a device fetches from, where it is not the one it reaches")
         ->type_name("HOST[:PORT]");
+    app.add_option("--component", o.component, "what is updated; a modem package needs --expect-version")
+        ->type_name("app|modem");
+    app.add_option("--object", o.object, "the object it goes through (default: 33629 where the device has it)")
+        ->type_name("5|33629[/INSTANCE]");
+    app.add_option("--min-battery", o.min_battery, "refuse a device whose battery (3/0/9) is lower")
+        ->type_name("PERCENT");
+    app.add_option("--min-free-memory", o.min_free_memory, "refuse a device with less free memory (3/0/10)")
+        ->type_name("KB");
+    app.add_flag("--refuse-device-errors", o.refuse_device_errors, "refuse a device that reports error codes (3/0/11)");
+    app.add_option("--severity", o.severity, "what the device is told of the update, where it may defer one")
+        ->type_name("critical|mandatory|optional");
+    app.add_option("--max-defer", o.max_defer, "how long the device may defer it")->type_name("D");
 }
 
 Result<> fill_policy(const UpdateOptions& options, update::Policy& policy) {
@@ -62,6 +76,40 @@ Result<> fill_policy(const UpdateOptions& options, update::Policy& policy) {
         return misuse(fmt::format("expected --advertise HOST[:PORT], found {}", printable(options.advertise)),
                       "--advertise fota.example.com:5684, or [2001:db8::1]:5684");
     policy.advertise = options.advertise;
+    if (options.component != "app" && options.component != "modem")
+        return misuse(fmt::format("expected --component app or modem, found {}", printable(options.component)),
+                      "app is an MCUboot image, modem a package of Nordic's modem firmware");
+    if (options.modem() && !policy.expect_version)
+        return misuse("expected --expect-version with --component modem, found none",
+                      "a modem package names no version: say what the modem reports afterwards, such as "
+                      "mfw_nrf9160_1.3.7");
+    // The modem installs its package with its radio off, for minutes.
+    if (options.modem()) policy.return_deadline = std::max(policy.return_deadline, Milliseconds(30 * 60'000));
+    if (!options.object.empty()) {
+        const auto path = lwm2m::Path::parse("/" + options.object);
+        if (!path || path->resource || (path->object != 5 && path->object != lwm2m::advanced_firmware::object))
+            return misuse(fmt::format("expected --object 5 or 33629, with or without /INSTANCE, found {}",
+                                      printable(options.object)),
+                          "--object 33629/1 is the modem of nRF Connect SDK clients");
+        policy.object = path->object;
+        policy.instance = path->instance;
+    }
+    policy.min_battery = options.min_battery;
+    policy.min_free_memory = options.min_free_memory;
+    policy.refuse_device_errors = options.refuse_device_errors;
+    static constexpr std::string_view severities[] = {"critical", "mandatory", "optional"};
+    if (!options.severity.empty()) {
+        const auto* found = std::ranges::find(severities, options.severity);
+        if (found == std::end(severities))
+            return misuse(fmt::format("expected --severity critical, mandatory or optional, found {}",
+                                      printable(options.severity)),
+                          "devices take mandatory where nothing is said");
+        policy.severity = found - std::begin(severities);
+    }
+    if (!options.max_defer.empty()) {
+        TRY(const auto span, parse_duration(options.max_defer));
+        policy.max_defer = std::chrono::duration_cast<std::chrono::seconds>(span);
+    }
     return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -15,6 +16,15 @@ struct UpdateOptions {
     std::string method;
     std::string package_uri;
     std::string advertise;
+    std::string component = "app";
+    std::string object;
+    std::optional<std::int64_t> min_battery;
+    std::optional<std::int64_t> min_free_memory;
+    bool refuse_device_errors = false;
+    std::string severity;
+    std::string max_defer;
+
+    bool modem() const { return component == "modem"; }
 };
 
 void bind_update_options(CLI::App& app, UpdateOptions& options);
