@@ -207,7 +207,7 @@ void double_faults(SwapMode mode, int count) {
 }
 
 TEST_P(PowerLoss, TwiceAtRandom) {
-    double_faults(GetParam(), 500);
+    double_faults(GetParam(), 150);
 }
 
 class LongPowerLoss : public testing::TestWithParam<SwapMode> {};
