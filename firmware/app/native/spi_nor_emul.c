@@ -64,8 +64,8 @@ NATIVE_TASK(options, PRE_BOOT_1, 11);
 
 static uint8_t sfdp_byte(uint32_t at) {
     /* Header with one parameter table: JESD216B, 6.2 and 6.3. */
-    static const uint8_t header[16] = {'S',  'F',  'D',  'P',  0x06, 0x01, 0x00, 0xff,
-                                       0x00, 0x06, 0x01, sizeof(bfp) / 4u, SFDP_TABLE, 0x00, 0x00, 0xff};
+    static const uint8_t header[16] = {
+        'S', 'F', 'D', 'P', 0x06, 0x01, 0x00, 0xff, 0x00, 0x06, 0x01, sizeof(bfp) / 4u, SFDP_TABLE, 0x00, 0x00, 0xff};
     if (at < sizeof(header)) {
         return header[at];
     }
@@ -84,7 +84,8 @@ static void program(uint32_t address, const uint8_t* data, size_t size) {
     }
 }
 
-/* Everything after the command's own bytes: `in` is what the host sends, `out` what it clocks in; either may be null. */
+/* Everything after the command's own bytes: `in` is what the host sends, `out` what it clocks in; either may be null.
+ */
 static void run(const uint8_t* command, const uint8_t* in, uint8_t* out, size_t size) {
     const uint32_t address = sys_get_be24(&command[1]);
     const bool enabled = (status & STATUS_WEL) != 0u;

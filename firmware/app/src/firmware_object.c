@@ -60,8 +60,8 @@ static int begin(const uint8_t* data, size_t size, size_t total) {
 }
 
 /* A block of the package; `offset` counts from the start of this transfer, `total` is 0 where nothing was announced. */
-static int package_block(uint16_t obj, uint16_t res, uint16_t res_inst, uint8_t* data, uint16_t length,
-                         bool last_block, size_t total, size_t offset) {
+static int package_block(uint16_t obj, uint16_t res, uint16_t res_inst, uint8_t* data, uint16_t length, bool last_block,
+                         size_t total, size_t offset) {
     ARG_UNUSED(obj);
     ARG_UNUSED(res);
     ARG_UNUSED(res_inst);
@@ -124,8 +124,8 @@ static void take_up(uint8_t state, uint8_t result) {
 }
 
 /* A whole package that the server resets (5/0/1 written empty) is forgotten here too. */
-static int state_changed(uint16_t obj, uint16_t res, uint16_t res_inst, uint8_t* data, uint16_t length,
-                         bool last_block, size_t total, size_t offset) {
+static int state_changed(uint16_t obj, uint16_t res, uint16_t res_inst, uint8_t* data, uint16_t length, bool last_block,
+                         size_t total, size_t offset) {
     ARG_UNUSED(obj);
     ARG_UNUSED(res);
     ARG_UNUSED(res_inst);

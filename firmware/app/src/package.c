@@ -108,8 +108,8 @@ static int begin(size_t total) {
     } else if (writer.open) {
         return fota_slot_writer_rewind(&writer) == FOTA_OK ? 0 : -EIO;
     }
-    const enum fota_status status = fota_slot_writer_begin(&writer, slots_secondary(), hash_package(),
-                                                           slots_image_limit(), start, writer.checksum);
+    const enum fota_status status =
+        fota_slot_writer_begin(&writer, slots_secondary(), hash_package(), slots_image_limit(), start, writer.checksum);
     return status == FOTA_OK ? 0 : -EIO;
 }
 

@@ -26,8 +26,7 @@ static int read_running(void* context, uint32_t offset, void* data, size_t size)
         if (size > PAD_SIZE - offset) {
             return -ERANGE;
         }
-        const enum tfm_platform_err_t rc =
-            tfm_platform_mem_read(data, PRIMARY_SLOT_ADDRESS + offset, size, &refused);
+        const enum tfm_platform_err_t rc = tfm_platform_mem_read(data, PRIMARY_SLOT_ADDRESS + offset, size, &refused);
         return rc == TFM_PLATFORM_ERR_SUCCESS && refused == 0 ? 0 : -EACCES;
     }
     return slots_primary()->read(context, offset, data, size);

@@ -14,6 +14,9 @@ static atomic_t on_trial;
 
 static void roll_back(struct k_work* work) {
     ARG_UNUSED(work);
+    if (!running_on_trial()) {
+        return; /* kept meanwhile, by SMP's image group */
+    }
     LOG_ERR("the new image was not proven in time: back to the old one");
     restart_device();
 }
