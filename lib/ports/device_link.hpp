@@ -26,6 +26,13 @@ struct Registration {
     Instant last_heard{};       ///< last authenticated datagram
 };
 
+/// How long a registered device may sleep before it has to be heard of again, and a tenth more; a month where the
+/// registration never ends.
+inline Milliseconds longest_sleep(const Registration& registration) {
+    const Milliseconds lifetime = registration.parameters.lifetime;
+    return lifetime == Milliseconds(0) ? Milliseconds(std::chrono::days(30)) : lifetime * 11 / 10;
+}
+
 /// The answer to an operation. A refusal by the device (4.xx, 5.xx) is a value, not an Error: the caller decides.
 struct Answer {
     lwm2m::Status code{};
@@ -56,6 +63,9 @@ struct DeliveryRequest {
     std::uint32_t first_block = 0;   ///< continue an interrupted transfer at this block with `token`
     Bytes token;                     ///< empty: a fresh one
     Milliseconds stall{300'000};     ///< no acknowledged block for this long: transfer_stalled
+    /// How long to wait for a device that fell asleep, which is not counted as a stall; nullopt: its lifetime and a
+    /// tenth
+    std::optional<Milliseconds> sleep;
     std::function<void(const DeliveryProgress&)> on_progress;
 };
 
@@ -110,6 +120,9 @@ class DeviceLink {
     virtual const Registration* registration() const = 0;
     /// Counts Register and Update of this device; each is the moment to start something with a sleepy one.
     virtual std::uint64_t awake_serial() const = 0;
+    /// In queue mode (LwM2M Core 1.1 section 6.5), and silent for longer than it was seen to listen: what is sent now
+    /// is lost, and what is wanted has to wait for its next Register or Update.
+    virtual bool asleep() const = 0;
     /// Ends when awake_serial() > `after`; device_absent at the deadline (nullopt: no deadline).
     virtual boost::asio::awaitable<Result<>> await_awake(std::uint64_t after, std::optional<Instant> deadline) = 0;
     /// Errors of all operations: timed_out (asleep or gone; nothing is known of the effect), peer_gone, cancelled.

@@ -18,6 +18,11 @@ namespace {
 /// A Read is for single resources; the largest of ours is an SFDP table.
 constexpr std::size_t longest_value = 16 * 1024;
 
+/// No device is taken to listen for less: a lost datagram looks the same.
+constexpr Milliseconds shortest_listening{5'000};
+/// Times a device may wake without getting any further.
+constexpr int most_wakings = 3;
+
 ports::Answer answer_of(coap::Message message) {
     const auto format = message.format();
     return {message.code, format, std::move(message.payload)};
@@ -98,6 +103,25 @@ awaitable<Result<>> Device::await_awake(std::uint64_t after, std::optional<Insta
     co_return Result<>{};
 }
 
+bool Device::asleep() const {
+    return registration_ && registration_->parameters.queue_mode && idle() > listens_;
+}
+
+Milliseconds Device::idle() const {
+    return registration_ ? to_ms(clock_.now() - registration_->last_heard) : Milliseconds(0);
+}
+
+void Device::learn_listening(Milliseconds idle, bool answered, int resends) {
+    // An answer to a repetition does not tell when the first one arrived.
+    if (answered && resends == 0) listens_ = std::max(listens_, idle);
+    if (!answered) listens_ = std::clamp(idle, shortest_listening, listens_);
+}
+
+awaitable<Result<>> Device::await_waking(std::optional<Milliseconds> longest) {
+    const auto span = longest.value_or(registration_ ? ports::longest_sleep(*registration_) : Milliseconds(0));
+    co_return co_await await_awake(awake_serial_, clock_.now() + span);
+}
+
 /// Until the device is heard of again, at most for a while.
 awaitable<void> Device::await_contact(Milliseconds most) {
     co_await (signal_.wait() || clock_.sleep_until(clock_.now() + most));
@@ -129,10 +153,14 @@ awaitable<Result<coap::Reply>> Device::exchange(coap::Message message, coap::Ret
 }
 
 awaitable<Result<coap::Reply>> Device::request(coap::Message message) {
+    const auto silent = idle();
     auto reply = co_await exchange(std::move(message), retry());
     if (reply) {
+        learn_listening(silent, true, reply->resends);
         heard(clock_.now());
         if (reply->resends == 0) rtt_.sample(reply->elapsed);
+    } else if (reply.error().code() == Errc::timed_out) {
+        learn_listening(silent, false, 0);
     }
     co_return reply;
 }
@@ -230,7 +258,15 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         return out;
     };
     report(false);
+    int wakings = 0;
     for (;;) {
+        if (asleep() && wakings < most_wakings) {
+            // It sleeps by agreement: the transfer goes on when it wakes, and until then nothing stalls.
+            report(true);
+            CO_TRY_VOID(co_await await_waking(wish.sleep));
+            last_progress = clock_.now();
+            ++wakings;
+        }
         if (clock_.now() - last_progress > wish.stall)
             co_return fail(Error(Errc::transfer_stalled,
                                  fmt::format("expected block {} of {} to be acknowledged within {} s, found silence",
@@ -273,7 +309,10 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         out.last = reply->message.code;
         const auto before = sender.acknowledged();
         const auto step = sender.on_reply(reply->message, reply->resends);
-        if (sender.acknowledged() > before) last_progress = clock_.now();
+        if (sender.acknowledged() > before) {
+            last_progress = clock_.now();
+            wakings = 0;
+        }
         switch (step) {
             case coap::Block1Sender::Step::send:
                 report(false);

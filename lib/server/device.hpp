@@ -26,6 +26,7 @@ class Device final : public ports::DeviceLink {
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
     std::uint64_t awake_serial() const override { return awake_serial_; }
+    bool asleep() const override;
     boost::asio::awaitable<Result<>> await_awake(std::uint64_t after, std::optional<Instant> deadline) override;
     boost::asio::awaitable<Result<ports::Answer>> read(lwm2m::Path path, coap::Format accept) override;
     boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, coap::Format format) override;
@@ -46,6 +47,10 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);
     boost::asio::awaitable<void> await_other_session(std::uint64_t session);
     boost::asio::awaitable<void> await_contact(Milliseconds most);
+    boost::asio::awaitable<Result<>> await_waking(std::optional<Milliseconds> longest);
+    /// What an exchange that began `idle` after the device was last heard tells of how long it listens.
+    void learn_listening(Milliseconds idle, bool answered, int resends);
+    Milliseconds idle() const;
     coap::Retry retry() const;
     std::string full_path(const lwm2m::Path& path) const;
     void awake();
@@ -59,6 +64,9 @@ class Device final : public ports::DeviceLink {
     std::uint64_t awake_serial_ = 0;
     Signal signal_;
     RttEstimator rtt_;
+    /// How long it listens after it was heard: at first what a device in queue mode has to wait at least
+    /// (MAX_TRANSMIT_WAIT, LwM2M Transport 1.1 section 6.6.2), then what was seen.
+    Milliseconds listens_{93'000};
     std::mt19937_64& random_;
     PackageSource& packages_;
 };

@@ -14,6 +14,8 @@ namespace {
 /// A device that is reachable yet silent is asked again after this long, without waiting for it to register.
 constexpr Milliseconds ask_again{15'000};
 constexpr Milliseconds busy_pause{2'000};
+/// Times a sleeping device may wake without answering.
+constexpr int most_wakings = 3;
 
 bool away(const Error& error) {
     return error.code() == Errc::timed_out || error.code() == Errc::peer_gone;
@@ -23,8 +25,16 @@ bool away(const Error& error) {
 
 template <class Operation>
 awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
-    const auto deadline = clock_.now() + patience_;
+    auto deadline = clock_.now() + patience_;
+    int wakings = 0;
     for (;;) {
+        if (link_.asleep() && wakings < most_wakings) {
+            const auto longest = sleep_.value_or(ports::longest_sleep(*link_.registration()));
+            if (asleep_) asleep_(longest);
+            CO_TRY_VOID(co_await link_.await_awake(link_.awake_serial(), clock_.now() + longest));
+            deadline = clock_.now() + patience_;
+            ++wakings;
+        }
         const auto awake = link_.awake_serial();
         auto answer = co_await operation();
         const bool patient = clock_.now() < deadline;
@@ -33,6 +43,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
         if (!patient)
             co_return fail(Errc::device_absent,
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
+        if (link_.asleep()) continue;
         const auto pause = answer ? busy_pause : ask_again;
         const auto contact = co_await link_.await_awake(awake, std::min(deadline, clock_.now() + pause));
         if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -15,8 +16,11 @@ namespace fota::update {
 
 class DeviceView {
   public:
-    DeviceView(ports::DeviceLink& link, ports::Clock& clock, Milliseconds patience)
-        : link_(link), clock_(clock), patience_(patience) {}
+    /// `patience`: with a device that should be listening. `sleep`: with one that sleeps by agreement (queue mode);
+    /// nullopt: its lifetime and a tenth. `asleep` is told once each time it is waited for.
+    DeviceView(ports::DeviceLink& link, ports::Clock& clock, Milliseconds patience, std::optional<Milliseconds> sleep,
+               std::function<void(Milliseconds longest)> asleep)
+        : link_(link), clock_(clock), patience_(patience), sleep_(sleep), asleep_(std::move(asleep)) {}
 
     /// The firmware object of this update; object 5 until told otherwise.
     void use(lwm2m::FirmwareObject object) { object_ = object; }
@@ -47,6 +51,8 @@ class DeviceView {
     ports::DeviceLink& link_;
     ports::Clock& clock_;
     Milliseconds patience_;
+    std::optional<Milliseconds> sleep_;
+    std::function<void(Milliseconds longest)> asleep_;
     lwm2m::FirmwareObject object_;
 };
 

@@ -24,7 +24,8 @@ class Runner {
           journal_(store, link.endpoint()),
           clock_(clock),
           observer_(observer),
-          view_(link, clock, std::max(policy.stall, Milliseconds(60'000))) {}
+          view_(link, clock, std::max(policy.stall, Milliseconds(60'000)), policy.wait,
+                [this](Milliseconds longest) { say_asleep(longest); }) {}
 
     boost::asio::awaitable<Result<Outcome>> run();
     Report report;
@@ -52,6 +53,7 @@ class Runner {
     std::uint64_t serial() const { return link_.registration() ? link_.registration()->serial : last_serial_; }
     BytesView package() const { return second_candidate_ ? target_.other_image : target_.image; }
     void step(Step step) { observer_.step(step); }
+    void say_asleep(Milliseconds longest) const;
 
     ports::DeviceLink& link_;
     const Target& target_;

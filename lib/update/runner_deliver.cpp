@@ -90,6 +90,7 @@ awaitable<Result<ports::Delivery>> Runner::push(const Deliver& plan) {
     request.image = package();
     request.block_size = policy_.block_size;
     request.stall = policy_.stall;
+    request.sleep = policy_.wait;
     request.start_offset = plan.start_offset;
     OpenAttempt::Transfer transfer;
     if (plan.resume) {

@@ -35,6 +35,13 @@ awaitable<Result<>> Runner::await_device() {
     co_return Result<>{};
 }
 
+void Runner::say_asleep(Milliseconds longest) const {
+    const auto* registration = link_.registration();
+    const auto silent = registration == nullptr ? Milliseconds(0) : to_ms(clock_.now() - registration->last_heard);
+    observer_.remark(fmt::format("waiting for its next registration update: asleep, last heard {} ago; giving up in {}",
+                                 human_duration(silent), human_duration(longest)));
+}
+
 /// What has to be known once before the first byte: the device's condition, and which way the package goes.
 awaitable<Result<>> Runner::prepare(const DeviceFacts& facts) {
     CO_TRY(const auto condition, co_await view_.condition(policy_));

@@ -1,0 +1,199 @@
+// Many devices that wake once a day, one server, and a server that is killed in mid-campaign: how many are proven,
+// after how many wake-ups, and with how many handshakes more than the update itself needs.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <vector>
+
+#include "server/lwm2m_server.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/test_images.hpp"
+#include "tests/support/virtual_clock.hpp"
+#include "tests/support/virtual_network.hpp"
+#include "update/preflight.hpp"
+#include "update/update.hpp"
+#include "virtdev/device.hpp"
+
+using namespace fota;
+using namespace fota::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto day = 24h;
+
+/// One device that registers at its own time of the day, sleeps, and updates its registration a day later.
+struct Sleeper {
+    Sleeper(boost::asio::io_context& io, VirtualNetwork& network, VirtualClock& clock, std::size_t number,
+            BytesView old_image)
+        : endpoint(fmt::format("urn:imei:{:015d}", number)),
+          identity(fmt::format("identity-{}", number)),
+          board(virtdev::BootConfig{}, virtdev::hash_only()),
+          end(network, fmt::format("10.{}.{}.{}:4000", number >> 16, (number >> 8) & 255, number & 255)) {
+        EXPECT_TRUE(board.flash_image(old_image));
+        virtdev::DeviceConfig config;
+        config.endpoint = endpoint;
+        config.server = "server";
+        config.credentials = {identity, Secret<Bytes>(Bytes(16, 7))};
+        config.lifetime = day;
+        config.quirks = {virtdev::Quirk::queue_mode};
+        // A device whose server does not answer sleeps on it, as a tracker does that must spare its battery.
+        config.retry_pause = 1h;
+        device = std::make_unique<virtdev::Device>(board, end, clock, std::move(config), virtdev::DeviceEvents{});
+        boost::asio::co_spawn(io, live(clock, clock.now() + Milliseconds(network.random() % Milliseconds(day).count())),
+                              [this](std::exception_ptr failure) {
+                                  gone = true;
+                                  if (failure) std::rethrow_exception(failure);
+                              });
+    }
+
+    boost::asio::awaitable<void> live(VirtualClock& clock, Instant first) {
+        co_await clock.sleep_until(first);
+        const auto end_of_life = co_await device->run();
+        if (!end_of_life) ADD_FAILURE() << endpoint << ": " << end_of_life.error().text();
+    }
+
+    std::string endpoint;
+    std::string identity;
+    virtdev::Board board;
+    VirtualEndpoint end;
+    std::unique_ptr<virtdev::Device> device;
+    bool gone = false;
+    std::optional<Instant> proven;
+};
+
+class Campaign {
+  public:
+    Campaign(std::size_t devices, std::uint64_t seed) : network_(io_, clock_, seed) {
+        network_.model = {.loss = 0.02, .delay = 150ms, .jitter = 50ms};
+        const auto old_image = signed_image("1.0.0", 2'000, 1);
+        new_image_ = signed_image("2.0.0", 2'000, 2);
+        const std::vector keys{test_signer().public_key()};
+        checked_.emplace(update::check_image(new_image_, keys, std::nullopt).value());
+        start_server();
+        for (std::size_t i = 0; i < devices; ++i)
+            sleepers_.push_back(std::make_unique<Sleeper>(io_, network_, clock_, i, old_image));
+        pass(day);
+    }
+    ~Campaign() {
+        stop();
+        for (const auto& each : sleepers_) each->device->stop();
+        clock_.run_until([&] { return std::ranges::all_of(sleepers_, &Sleeper::gone); });
+    }
+
+    /// One update engine per device, as one process would run them.
+    void start() {
+        running_ = sleepers_.size();
+        for (std::size_t i = 0; i < sleepers_.size(); ++i) {
+            auto& sleeper = *sleepers_[i];
+            stops_.push_back(std::make_unique<boost::asio::cancellation_signal>());
+            boost::asio::co_spawn(
+                io_,
+                update::run(server_->device(sleeper.endpoint), checked_->target, policy_, store_, clock_, observer_),
+                boost::asio::bind_cancellation_slot(
+                    stops_.back()->slot(), [this, &sleeper](std::exception_ptr failure, update::Report report) {
+                        if (failure) std::rethrow_exception(failure);
+                        --running_;
+                        if (report.outcome == update::Outcome::updated) sleeper.proven = clock_.now();
+                    }));
+        }
+    }
+    /// Killed without a word: what was not made durable is gone, and so are all DTLS sessions.
+    void kill() {
+        store_.failing = true;
+        network_.filter = [](const std::string& from, const std::string&, BytesView) { return from != "server"; };
+        stop();
+        network_.filter = {};
+        store_.failing = false;
+        store_.crash();
+        start_server();
+    }
+    void pass(Milliseconds span) {
+        clock_.run_until([] { return false; }, span);
+    }
+
+    Instant now() const { return clock_.now(); }
+    std::uint64_t handshakes() const { return handshakes_before_ + server_end_->statistics().handshakes; }
+    const std::vector<std::unique_ptr<Sleeper>>& sleepers() const { return sleepers_; }
+    const std::map<std::string, std::uint64_t>& handshakes_of() const { return handshakes_of_; }
+
+  private:
+    void start_server() {
+        std::map<std::string, Bytes> keys;
+        server::ServerConfig config;
+        config.seed = network_.random();
+        for (std::size_t i = 0; i < 100'000 && (sleepers_.empty() || i < sleepers_.size()); ++i) {
+            keys[fmt::format("identity-{}", i)] = Bytes(16, 7);
+            config.identities[fmt::format("identity-{}", i)] = fmt::format("urn:imei:{:015d}", i);
+        }
+        server_end_ = std::make_unique<VirtualEndpoint>(network_, "server", std::move(keys));
+        server_ = std::make_unique<server::LwM2mServer>(io_, *server_end_, clock_, std::move(config));
+        server_->on_event([this](const server::ServerEvent& event) {
+            if (event.kind == server::ServerEvent::Kind::registered) ++handshakes_of_[event.endpoint];
+        });
+    }
+    void stop() {
+        for (auto& each : stops_) each->emit(boost::asio::cancellation_type::terminal);
+        EXPECT_TRUE(clock_.run_until([&] { return running_ == 0; }, 1s));
+        stops_.clear();
+        if (server_end_) handshakes_before_ += server_end_->statistics().handshakes;
+        server_.reset();
+        server_end_.reset();
+    }
+
+    boost::asio::io_context io_;
+    VirtualClock clock_{io_};
+    VirtualNetwork network_;
+    MemoryStore store_;
+    update::Policy policy_;
+    update::Observer observer_;
+    Bytes new_image_;
+    std::optional<update::Checked> checked_;
+    std::vector<std::unique_ptr<Sleeper>> sleepers_;
+    std::unique_ptr<VirtualEndpoint> server_end_;
+    std::unique_ptr<server::LwM2mServer> server_;
+    std::vector<std::unique_ptr<boost::asio::cancellation_signal>> stops_;
+    std::size_t running_ = 0;
+    std::uint64_t handshakes_before_ = 0;
+    std::map<std::string, std::uint64_t> handshakes_of_;
+};
+
+void campaign(std::size_t devices, std::uint64_t seed) {
+    Campaign campaign(devices, seed);
+    const auto begun = campaign.now();
+    const auto sessions_before = campaign.handshakes_of();
+    campaign.start();
+    campaign.pass(12h);
+    campaign.kill();
+    campaign.start();
+    campaign.pass(3 * day);
+    std::size_t proven = 0, extra = 0;
+    std::uint64_t most_extra = 0;
+    Milliseconds last{0};
+    for (const auto& each : campaign.sleepers()) {
+        const bool in_time = each->proven && *each->proven - begun <= 3 * day;
+        proven += in_time;
+        if (each->proven) last = std::max(last, to_ms(*each->proven - begun));
+        // The update itself costs one: the new image begins with a new session.
+        const auto count = campaign.handshakes_of().at(each->endpoint) - sessions_before.at(each->endpoint);
+        if (each->proven && count > 1) ++extra, most_extra = std::max(most_extra, count - 1);
+    }
+    fmt::print(
+        "{} devices (seed {}): {} proven within three days, the last after {:.1f} h; {} with a handshake more than "
+        "the update's, at most {}\n",
+        devices, seed, proven, static_cast<double>(last.count()) / 3'600'000, extra, most_extra);
+    EXPECT_GE(proven * 100, devices * 99);
+    EXPECT_LE(most_extra, 1u);
+}
+
+}  // namespace
+
+TEST(Fleet, SleepersAreProvenWithinThreeWakeUpsThoughTheServerIsKilled) {
+    campaign(100, 1);
+}
