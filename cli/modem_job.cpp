@@ -239,7 +239,7 @@ ModemResult run_modem_job(Output& out, const ModemJob& job) {
                               stop.slot(), [&](std::exception_ptr failure, provision::ModemReport report) {
                                   bug = failure;
                                   if (!failure) result.report = std::move(report);
-                                  signals.cancel();
+                                  io.stop();  // a read of a silent port is still waiting
                               }));
     io.run();
     if (bug) std::rethrow_exception(bug);

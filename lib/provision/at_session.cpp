@@ -40,6 +40,8 @@ awaitable<Result<Answer>> AtSession::ask(const modem::Command& command, Millisec
     const auto deadline = clock_.now() + patience;
     for (;;) {
         auto more = co_await line_.read(deadline);
+        // A log that never pauses is no answer either: read() gives what has arrived also after the deadline.
+        if (more && clock_.now() >= deadline) more = fail(Errc::timed_out, "no answer in time");
         if (!more) {
             if (more.error().code() == Errc::timed_out)
                 co_return fail(

@@ -368,11 +368,17 @@ class Station(Bench):
             cwd=self.dir, env=environment(self.dir, {"FOTACTL": PROGRAM}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
         self.addCleanup(reap, station)
-        for number, quirks in enumerate(((), ("low-voltage",), ("shell",)), 1):
-            modem = self.start_modem(*quirks, imei=f"35135881133{number:04}")
+
+        def wait_for(beginning):
             for line in station.stdout:
-                if line.startswith(f"{number} "):
-                    break
+                if line.startswith(beginning):
+                    return
+            self.fail(f"the station ended without {beginning}: {station.stderr.read()}")
+
+        for number, quirks in enumerate(((), ("low-voltage",), ("shell",)), 1):
+            wait_for("plug in")
+            modem = self.start_modem(*quirks, imei=f"35135881133{number:04}")
+            wait_for(f"{number} ")
             self.stored(modem)  # ends it, which unplugs it
         out, err = station.communicate(timeout=60)
         self.assertEqual(station.returncode, 11, out + err)
