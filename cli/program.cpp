@@ -77,6 +77,7 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
     add_push(app_, *this);
     add_sim(app_, *this);
     add_provision(app_, *this);
+    add_serial(app_, *this);
     add_bundle(app_, *this);
     add_config(app_, *this);
 }

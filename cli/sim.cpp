@@ -21,6 +21,7 @@
 #include "cli/program.hpp"
 #include "cli/sim_bootstrap.hpp"
 #include "cli/sim_modem.hpp"
+#include "cli/sim_serial.hpp"
 #include "image/image.hpp"
 #include "image/verify.hpp"
 #include "virtdev/device.hpp"
@@ -43,6 +44,7 @@ struct Options {
     std::string bootstrap;
     std::string modem;
     std::string imei;
+    std::string pty;
     std::uint32_t lifetime = 60;
     bool once = false;
 };
@@ -237,6 +239,10 @@ int list_quirks(Program& program) {
         rows.push_back({{"name", info.name}, {"help", info.help}});
         program.out.line(fmt::format("{:<26} {}", info.name, info.help));
     }
+    for (const auto& info : virtdev::all_smp_quirks()) {
+        rows.push_back({{"name", info.name}, {"help", info.help}});
+        program.out.line(fmt::format("{:<26} {}", info.name, info.help));
+    }
     return program.out.result("done", {{"quirks", rows}});
 }
 
@@ -250,11 +256,14 @@ void say_what_it_is(const Output& out, bool hash_only) {
 
 Result<std::string> simulate(Program& program, const Options& options) {
     if (options.endpoint.empty() || options.server.empty() == options.bootstrap.empty())
-        return fail(Errc::usage, "expected --endpoint EP and one of --server coap[s]://HOST:PORT and --bootstrap coaps://HOST:PORT");
+        return fail(Errc::usage,
+                    "expected --endpoint EP and one of --server coap[s]://HOST:PORT and --bootstrap coaps://HOST:PORT");
     if (options.endpoint.size() > 256)
         return fail(Errc::usage,
                     fmt::format("expected an endpoint of at most 256 bytes, found {}", options.endpoint.size()));
-    TRY(const auto quirks, virtdev::QuirkSet::parse(options.quirks));
+    auto names = options.quirks;
+    TRY(const auto serial_quirks, take_smp_quirks(names));
+    TRY(const auto quirks, virtdev::QuirkSet::parse(names));
     TRY(auto target, parse_server(options.bootstrap.empty() ? options.server : options.bootstrap));
     TRY(auto credentials, credentials_of(options, target));
     TRY(const auto board, board_of(options));
@@ -292,6 +301,11 @@ Result<std::string> simulate(Program& program, const Options& options) {
     device = std::make_unique<virtdev::Device>(*board, endpoint, clock, std::move(config),
                                                narrator.events([&] { device->stop(); }));
 
+    std::unique_ptr<SimSerial> serial;
+    if (!options.pty.empty()) {
+        TRY(serial, SimSerial::open(io, clock, *board, *device, serial_quirks, options.pty));
+        out.line(fmt::format("serial      SMP on {}", printable(options.pty)));
+    }
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error) device->stop();
@@ -299,6 +313,7 @@ Result<std::string> simulate(Program& program, const Options& options) {
     Result<> outcome;
     boost::asio::co_spawn(io, device->run(), [&](std::exception_ptr failure, Result<> result) {
         signals.cancel();
+        if (serial) serial->stop();
         if (failure) std::rethrow_exception(failure);
         outcome = std::move(result);
     });
@@ -339,9 +354,11 @@ void add_sim(CLI::App& root, Program& program) {
                            "how it differs from our companion firmware; \"list\" names them; repeatable")
                 ->type_name("NAME")
                 ->allow_extra_args(false);
-            app.add_option("--modem", o.modem, "instead: a virtual modem that answers AT commands on a terminal named LINK")
+            app.add_option("--modem", o.modem,
+                           "instead: a virtual modem that answers AT commands on a terminal named LINK")
                 ->type_name("LINK");
             app.add_option("--imei", o.imei, "IMEI of that modem")->type_name("N");
+            app.add_option("--pty", o.pty, "also an SMP server on a pseudo-terminal named LINK")->type_name("LINK");
             app.add_option("--lifetime", o.lifetime, "registration lifetime in seconds")
                 ->type_name("S")
                 ->capture_default_str();

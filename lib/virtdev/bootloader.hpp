@@ -65,6 +65,7 @@ class Bootloader {
     Result<BootResult> boot(NorFlash& internal, NorFlash& external) const;
 
     const BootConfig& config() const noexcept { return config_; }
+    const ImageCheck& check() const noexcept { return check_; }
     /// The largest end of an image that this bootloader can swap.
     std::uint32_t image_limit() const noexcept;
 

@@ -1,11 +1,5 @@
 #include "virtdev/modem_terminal.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <pty.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -16,12 +10,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 
-#include "base/text.hpp"
+#include "virtdev/pseudo_terminal.hpp"
 
 namespace fota::virtdev {
 
@@ -69,32 +61,9 @@ asio::awaitable<void> ModemTerminal::State::serve(std::shared_ptr<State> self) {
 
 Result<std::unique_ptr<ModemTerminal>> ModemTerminal::open(asio::any_io_executor executor, Modem& modem,
                                                            std::string link) {
-    const auto refused = [](std::string what) {
-        return fail(Errc::port_unavailable,
-                    fmt::format("expected a pseudo-terminal, found {}: {}", what, std::strerror(errno)));
-    };
-    int master = -1;
-    int slave = -1;
-    if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) return refused("none");
-    auto state = std::make_shared<State>(executor, master, modem);
-    const struct Closing {
-        int descriptor;
-        ~Closing() { ::close(descriptor); }
-    } closing{slave};
-    (void)::fcntl(master, F_SETFD, FD_CLOEXEC);
-    termios line{};
-    if (::tcgetattr(slave, &line) != 0) return refused("one without a line");
-    ::cfmakeraw(&line);
-    (void)::tcsetattr(slave, TCSANOW, &line);
-    std::array<char, 128> name{};
-    if (::ttyname_r(slave, name.data(), name.size()) != 0) return refused("one without a name");
-    state->device = name.data();
-    std::error_code ignored;
-    if (std::filesystem::is_symlink(link, ignored)) std::filesystem::remove(link, ignored);
-    if (::symlink(state->device.c_str(), link.c_str()) != 0)
-        return fail(Error(Errc::file_unwritable, fmt::format("expected a free name for the link {}, found: {}",
-                                                             printable(link), std::strerror(errno)))
-                        .with("file", link));
+    TRY(auto terminal, open_pseudo_terminal(link));
+    auto state = std::make_shared<State>(executor, terminal.master, modem);
+    state->device = std::move(terminal.device);
     state->link = std::move(link);
     asio::co_spawn(executor, State::serve(state), asio::detached);
     return std::unique_ptr<ModemTerminal>(new ModemTerminal(std::move(state)));

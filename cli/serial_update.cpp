@@ -1,0 +1,230 @@
+// fotactl serial upload, fotactl serial update: an image over the cable, and the proof that it runs.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "base/text.hpp"
+#include "cli/diagnostics.hpp"
+#include "cli/files.hpp"
+#include "cli/key_files.hpp"
+#include "cli/serial.hpp"
+#include "image/verify.hpp"
+#include "update/preflight.hpp"
+#include "update/serial_update.hpp"
+
+namespace fota::cli {
+namespace {
+
+using boost::asio::awaitable;
+using update::Outcome;
+
+struct Options {
+    SerialOptions serial;
+    std::string image;
+    std::string key;
+    std::string stall = "60s";
+    std::string board;
+    std::string downgrade_reason;
+    std::uint32_t window = 0;
+    std::uint32_t slot = 1;
+    bool confirm = false;
+};
+
+struct Prepared {
+    Bytes image;
+    update::Target target;
+    update::SerialPolicy policy;
+};
+
+Result<Prepared> prepare(Program& program, const Options& options) {
+    Prepared out;
+    TRY(out.image, read_file(options.image, image_file_limit));
+    TRY(const auto parsed, in_context(image::parse(out.image), shown_path(options.image)));
+    const auto key_file = program.config.value_or(options.key, "key");
+    if (!key_file.empty()) {
+        TRY(const auto key, load_public_key(key_file));
+        auto checked = update::check_image(out.image, std::span(&key, 1), std::nullopt);
+        if (!checked)
+            return Failure(std::move(checked.error()).in(shown_path(options.image)).with("file", options.image));
+        out.target = std::move(checked->target);
+    } else {
+        TRY_VOID(in_context(image::verify(out.image, parsed, {}), shown_path(options.image)));
+        out.target.image = out.image;
+        out.target.version = parsed.header.version;
+        out.target.hash = to_bytes(parsed.hash(out.image));
+        out.target.end = parsed.end;
+        out.policy.signature_verified = false;
+    }
+    TRY(out.policy.stall, parse_duration(options.stall));
+    if (options.window > 0) out.policy.window = options.window;
+    out.policy.permanent = options.confirm;
+    out.policy.board = options.board;
+    if (!options.downgrade_reason.empty()) out.policy.downgrade_reason = options.downgrade_reason;
+    return out;
+}
+
+class Render final : public update::SerialObserver {
+  public:
+    Render(Output& out, std::string port) : out_(out), port_(std::move(port)) {}
+
+    void step(update::SerialStep step) override {
+        out_.event("step", {{"port", port_}, {"step", update::step_name(step)}});
+        if (step == update::SerialStep::await_return) note("reset", "waiting for the device to swap and to answer");
+    }
+    void connected(const update::SmpDevice& device) override {
+        const auto* running = device.running();
+        const auto version = running == nullptr ? std::string("?") : printable(running->version);
+        out_.event("device", {{"port", port_},
+                              {"mode", device.mode == update::SmpMode::application ? "application" : "recovery"},
+                              {"board", printable(device.board)},
+                              {"version", version}});
+        note("device", fmt::format("{} · runs {}{}",
+                                   device.mode == update::SmpMode::application ? "application" : "MCUboot's recovery",
+                                   version, device.board.empty() ? "" : " · " + printable(device.board)));
+    }
+    void progress(const smp::Upload& upload) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (!began_) {
+            began_ = now;
+            began_at_ = upload.acknowledged();
+        }
+        const auto seconds = std::chrono::duration<double>(now - *began_).count();
+        const auto rate = seconds > 0.05 ? static_cast<double>(upload.acknowledged() - began_at_) / seconds : 0.0;
+        const auto tenth = upload.size() == 0 ? 10 : upload.acknowledged() * 10 / upload.size();
+        out_.event("progress", {{"port", port_},
+                                {"bytes", upload.acknowledged()},
+                                {"total", upload.size()},
+                                {"rate", static_cast<std::uint64_t>(rate)},
+                                {"retransmissions", upload.resent()}});
+        const auto text = fmt::format(
+            "{} % · {} of {} · {}/s{}", upload.acknowledged() * 100 / std::max<std::uint64_t>(upload.size(), 1),
+            human_size(upload.acknowledged()), human_size(upload.size()), human_size(static_cast<std::uint64_t>(rate)),
+            upload.resent() == 0 ? "" : fmt::format(" · {} sent again", upload.resent()));
+        if (out_.live()) {
+            out_.redraw("upload   " + text);
+        } else if (tenth != tenth_) {
+            tenth_ = tenth;
+            note("upload", text);
+        }
+    }
+    void remark(const std::string& text) override { note("", text); }
+
+  private:
+    void note(std::string_view label, std::string_view text) { out_.note(fmt::format("{:<8} {}", label, text)); }
+
+    Output& out_;
+    std::string port_;
+    std::optional<std::chrono::steady_clock::time_point> began_;
+    std::uint64_t began_at_ = 0;
+    std::uint64_t tenth_ = 0;
+};
+
+nlohmann::json fields(const Options& options, const update::Report& report) {
+    return {{"port", options.serial.port},
+            {"from_version", printable(report.from_version)},
+            {"to_version", report.to_version},
+            {"running_version", printable(report.running_version)},
+            {"bytes_sent", report.bytes_sent},
+            {"blocks", report.blocks},
+            {"retransmissions", report.retransmissions},
+            {"seconds", static_cast<double>(report.elapsed.count()) / 1000}};
+}
+
+int finish(Program& program, const Options& options, const Result<>& ran, const update::Report& report) {
+    auto& out = program.out;
+    if (!ran) return out.fail(ran.error(), fields(options, report), update::outcome_name(report.outcome));
+    if (report.error) return out.fail(*report.error, fields(options, report), update::outcome_name(report.outcome));
+    return out.result(update::outcome_name(report.outcome), fields(options, report));
+}
+
+using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Target&, std::uint32_t,
+                                           const update::SerialPolicy&, ports::Clock&, update::SerialObserver&);
+
+/// `work` on the prepared image; the report is what counts, also of a run that was interrupted.
+Result<> drive(Program& program, const Options& options, Prepared& prepared, update::Report& report, Work work) {
+    Render render(program.out, options.serial.port);
+    return with_smp_channel(
+        options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
+            report = co_await work(channel, prepared.target, options.slot, prepared.policy, clock, render);
+            if (report.error) co_return Failure(*report.error);
+            co_return Result<>{};
+        });
+}
+
+awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target, std::uint32_t,
+                                       const update::SerialPolicy& policy, ports::Clock& clock,
+                                       update::SerialObserver& observer) {
+    return update::run_serial(channel, target, policy, clock, observer);
+}
+
+int run_update(Program& program, const Options& options) {
+    auto prepared = prepare(program, options);
+    if (!prepared) return program.out.fail(prepared.error());
+    auto& out = program.out;
+    out.note(fmt::format("image    {} · {} bytes{}", prepared->target.version.text(),
+                         with_thousands(prepared->image.size()),
+                         prepared->policy.signature_verified ? "" : " · signature not checked: no --key"));
+    update::Report report;
+    report.to_version = prepared->target.version.text();
+    const auto ran = drive(program, options, *prepared, report, update_whole);
+    if (ran && !report.error) {
+        const auto& from = report.from_version;
+        if (report.outcome == Outcome::already_installed)
+            out.line(fmt::format("already installed  {} runs and is confirmed", report.to_version));
+        else
+            out.line(fmt::format("updated  {} -> {} in {} · {} bytes in {} requests, {} sent again",
+                                 from.empty() ? "?" : printable(from), report.to_version,
+                                 human_duration(report.elapsed), with_thousands(report.bytes_sent), report.blocks,
+                                 report.retransmissions));
+    }
+    return finish(program, options, ran, report);
+}
+
+int run_upload(Program& program, const Options& options) {
+    auto prepared = prepare(program, options);
+    if (!prepared) return program.out.fail(prepared.error());
+    update::Report report;
+    const auto ran = drive(program, options, *prepared, report, update::upload_serial);
+    if (!ran) return finish(program, options, ran, report);
+    program.out.line(
+        fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; it does not start by itself: "
+                    "serial test {}, then serial reset",
+                    with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
+                    report.retransmissions, to_hex(prepared->target.hash).substr(0, 8)));
+    return program.out.result("done", fields(options, report));
+}
+
+void bind_image(CLI::App& app, Options& o) {
+    app.add_option("IMAGE", o.image, "the signed image")->required();
+    bind_serial(app, o.serial);
+    app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
+    app.add_option("--window", o.window, "requests in flight (default: as many as the device has buffers)")
+        ->type_name("N");
+    app.add_option("--stall", o.stall, "give up after this long without progress")
+        ->type_name("D")
+        ->capture_default_str();
+}
+
+}  // namespace
+
+void add_serial_update(CLI::App& serial, Program& program) {
+    add_command<Options>(
+        serial, program, "upload", "write an image into a slot, and nothing more",
+        [](CLI::App& app, Options& o) {
+            bind_image(app, o);
+            app.add_option("--slot", o.slot, "image number as the device counts slots: 1 is the other slot")
+                ->type_name("N");
+        },
+        run_upload);
+    add_command<Options>(
+        serial, program, "update", "check, upload, test, reset, prove and confirm",
+        [](CLI::App& app, Options& o) {
+            bind_image(app, o);
+            app.add_option("--board", o.board, "the device's board must begin with this")->type_name("NAME");
+            app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version")->type_name("REASON");
+            app.add_flag("--confirm", o.confirm, "no test: permanent before the reset, without a way back");
+        },
+        run_update);
+}
+
+}  // namespace fota::cli

@@ -1,0 +1,74 @@
+#include "adapters/smp_serial.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace fota::adapters {
+
+using boost::asio::awaitable;
+
+Result<std::unique_ptr<SmpSerial>> SmpSerial::open(ports::Clock& clock, Opener opener, Options options) {
+    TRY(auto line, opener());
+    return std::unique_ptr<SmpSerial>(new SmpSerial(clock, std::move(opener), options, std::move(line)));
+}
+
+SmpSerial::SmpSerial(ports::Clock& clock, Opener opener, Options options, std::unique_ptr<ports::SerialLine> line)
+    : clock_(clock),
+      opener_(std::move(opener)),
+      options_(options),
+      name_(line->name()),
+      line_(std::move(line)),
+      raw_(options.side) {}
+
+Milliseconds SmpSerial::wire_time(std::size_t message) const {
+    const auto bytes = options_.framing == SmpFraming::console ? smp::console_size(message) : message;
+    return Milliseconds(bytes * 10'000 / std::max(options_.baud, 1U) + 1);
+}
+
+awaitable<Result<>> SmpSerial::send(Bytes message) {
+    if (options_.framing == SmpFraming::console) {
+        CO_TRY(message, smp::encode_console(message));
+    }
+    if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
+    co_return co_await line_->write(std::move(message));
+}
+
+awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
+    for (;;) {
+        auto message = options_.framing == SmpFraming::console ? console_.next() : raw_.next();
+        if (message) co_return std::move(*message);
+        if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
+        auto bytes = co_await line_->read(deadline);
+        if (!bytes) {
+            // A raw message is not continued after a silence: its length may have been noise.
+            raw_.forget();
+            co_return fail(std::move(bytes.error()));
+        }
+        if (options_.framing == SmpFraming::console)
+            console_.feed(*bytes);
+        else
+            raw_.feed(*bytes);
+    }
+}
+
+awaitable<Result<>> SmpSerial::reopen(Instant deadline) {
+    line_.reset();  // before the next attempt: the lock is ours
+    console_ = {};
+    raw_.forget();
+    for (;;) {
+        auto line = opener_();
+        if (line) {
+            line_ = std::move(*line);
+            co_return Result<>{};
+        }
+        if (line.error().code() != Errc::port_unavailable || clock_.now() >= deadline)
+            co_return fail(std::move(line.error()));
+        const bool slept = co_await clock_.sleep_until(std::min(deadline, clock_.now() + options_.reopen_pause));
+        if (!slept) co_return fail(Errc::cancelled, "waiting for the port was cancelled");
+    }
+}
+
+}  // namespace fota::adapters

@@ -1,0 +1,54 @@
+// SmpChannel on a serial line: the framing of consoles or the raw one, and coming back after the cable was pulled.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ports/clock.hpp"
+#include "ports/serial_line.hpp"
+#include "ports/smp_channel.hpp"
+#include "smp/framing.hpp"
+
+namespace fota::adapters {
+
+enum class SmpFraming : std::uint8_t { console, raw };
+
+class SmpSerial final : public ports::SmpChannel {
+  public:
+    /// Opens the device's line; port_unavailable while it is not there. Called again and again by reopen(), so it is
+    /// also where the port is looked up under which the device has come back.
+    using Opener = std::function<Result<std::unique_ptr<ports::SerialLine>>()>;
+
+    struct Options {
+        SmpFraming framing = SmpFraming::console;
+        std::uint32_t baud = 115'200;    ///< for wire_time()
+        Milliseconds reopen_pause{250};  ///< between two attempts
+        smp::RawReader::Side side = smp::RawReader::Side::client;
+    };
+
+    /// Errors: what the opener says. `clock` outlives the channel.
+    static Result<std::unique_ptr<SmpSerial>> open(ports::Clock& clock, Opener opener, Options options);
+
+    const std::string& name() const override { return name_; }
+    std::size_t longest_message() const override { return 0xffff - 2; }
+    Milliseconds wire_time(std::size_t message) const override;
+    boost::asio::awaitable<Result<>> send(Bytes message) override;
+    boost::asio::awaitable<Result<Bytes>> receive(Instant deadline) override;
+    boost::asio::awaitable<Result<>> reopen(Instant deadline) override;
+
+    const smp::ConsoleReader::Counters& counters() const noexcept { return console_.counters(); }
+
+  private:
+    SmpSerial(ports::Clock& clock, Opener opener, Options options, std::unique_ptr<ports::SerialLine> line);
+
+    ports::Clock& clock_;
+    Opener opener_;
+    Options options_;
+    std::string name_;
+    std::unique_ptr<ports::SerialLine> line_;
+    smp::ConsoleReader console_;
+    smp::RawReader raw_;
+};
+
+}  // namespace fota::adapters

@@ -1,0 +1,82 @@
+#include "adapters/usb_ports.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <tuple>
+
+#include "base/text.hpp"
+
+namespace fota::adapters {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t longest_attribute = 256;
+
+/// One line of an attribute file; "" when it cannot be read.
+std::string attribute(const fs::path& file) {
+    std::ifstream in(file);
+    std::string line;
+    std::getline(in, line);
+    if (line.size() > longest_attribute) line.resize(longest_attribute);
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.pop_back();
+    return line;
+}
+
+std::uint16_t hexadecimal(const std::string& text) {
+    std::uint16_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    return value;
+}
+
+/// From a tty's device upwards: the interface, then the USB device it belongs to.
+std::optional<UsbPort> describe(const fs::path& entry) {
+    std::error_code error;
+    auto at = fs::canonical(entry / "device", error);
+    if (error) return std::nullopt;
+    UsbPort port;
+    port.device = "/dev/" + entry.filename().string();
+    for (; at.has_relative_path(); at = at.parent_path()) {
+        if (const auto number = attribute(at / "bInterfaceNumber"); !number.empty())
+            port.interface = hexadecimal(number);
+        const auto vendor = attribute(at / "idVendor");
+        if (vendor.empty()) continue;
+        port.vendor = hexadecimal(vendor);
+        port.product = hexadecimal(attribute(at / "idProduct"));
+        port.serial = printable(attribute(at / "serial"));
+        port.product_name = printable(attribute(at / "product"));
+        return port;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<UsbPort> usb_ports(const std::string& sys) {
+    std::vector<UsbPort> out;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(fs::path(sys) / "class/tty", error))
+        if (auto port = describe(entry.path())) out.push_back(std::move(*port));
+    std::ranges::sort(out, {}, [](const UsbPort& port) { return std::tie(port.serial, port.interface, port.device); });
+    return out;
+}
+
+std::optional<UsbPort> usb_port(const std::string& device, const std::string& sys) {
+    std::error_code error;
+    const auto real = fs::canonical(device, error);
+    const auto name = (error ? fs::path(device) : real).filename();
+    return describe(fs::path(sys) / "class/tty" / name);
+}
+
+std::optional<UsbPort> find_again(const UsbPort& port, const std::string& sys) {
+    for (auto& each : usb_ports(sys)) {
+        const bool same = each.vendor == port.vendor && each.product == port.product && each.serial == port.serial &&
+                          each.interface == port.interface;
+        if (same && (!port.serial.empty() || each.device == port.device)) return each;
+    }
+    return std::nullopt;
+}
+
+}  // namespace fota::adapters

@@ -1,0 +1,449 @@
+#include "update/serial_update.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/system/system_error.hpp>
+
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "smp/refusal.hpp"
+
+namespace fota::update {
+
+using boost::asio::awaitable;
+
+namespace {
+
+/// Servers answer a reset first and carry it out 250 ms later.
+constexpr Milliseconds reset_delay{1'000};
+constexpr Milliseconds poll_pause{500};
+/// A bootloader that waits for an update takes any request for one: so long nothing is said after a reset.
+constexpr Milliseconds first_quiet{3'000};
+constexpr int most_traps = 4;
+
+/// "1.2.3.4", as servers write it; they leave a build of 0 out.
+std::optional<image::Version> smp_version(std::string text) {
+    std::size_t dots = 0;
+    for (auto& c : text)
+        if (c == '.' && ++dots == 3) c = '+';
+    const auto version = image::Version::parse(text);
+    if (!version) return std::nullopt;
+    return *version;
+}
+
+class Runner {
+  public:
+    Runner(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy, ports::Clock& clock,
+           SerialObserver& observer)
+        : client_(channel, clock), target_(target), policy_(policy), observer_(observer) {}
+
+    awaitable<Result<Outcome>> update();
+    awaitable<Result<Outcome>> upload_only(std::uint32_t image);
+    Report report;
+
+  private:
+    enum class Next : std::uint8_t { upload, test, reset, confirm, done };
+
+    awaitable<Result<>> connect();
+    Result<Next> plan();
+    awaitable<Result<>> upload(std::uint32_t image);
+    awaitable<Result<>> verify_stored();
+    awaitable<Result<>> test();
+    awaitable<Result<>> reset();
+    awaitable<Result<>> await_return();
+    awaitable<Result<std::optional<Outcome>>> prove();
+    awaitable<Result<>> confirm();
+    awaitable<Result<>> replug(const Error& error);
+    awaitable<Result<>> pause(Milliseconds span);
+    void step(SerialStep step) { observer_.step(step); }
+    bool is_target(const smp::ImageSlot* slot) const { return slot != nullptr && slot->hash == target_.hash; }
+
+    SmpClient client_;
+    const Target& target_;
+    const SerialPolicy& policy_;
+    SerialObserver& observer_;
+    SmpDevice device_;
+    bool acquainted_ = false;
+    bool recovery_began_ = false;  ///< in this run: only then is a half image in the primary slot ours
+};
+
+awaitable<Result<>> Runner::pause(Milliseconds span) {
+    const bool slept = co_await client_.clock().sleep_until(client_.clock().now() + span);
+    if (!slept) co_return fail(Errc::cancelled, "the update was cancelled");
+    co_return Result<>{};
+}
+
+awaitable<Result<>> Runner::replug(const Error& error) {
+    observer_.remark(
+        fmt::format("{}: waiting for the same device, for {}", error.message(), human_duration(policy_.replug)));
+    const auto began = client_.clock().now();
+    CO_TRY_VOID(co_await client_.channel().reopen(began + policy_.replug));
+    observer_.remark(fmt::format("it is back after {}", human_duration(to_ms(client_.clock().now() - began))));
+    co_return Result<>{};
+}
+
+awaitable<Result<>> Runner::connect() {
+    step(SerialStep::connect);
+    for (;;) {
+        auto device = co_await get_acquainted(client_, {Milliseconds(2'500), acquainted_ ? 10 : 4});
+        if (device) {
+            device_ = std::move(*device);
+            break;
+        }
+        // A port that was never open has no device to wait for.
+        if (device.error().code() != Errc::port_unavailable) co_return fail(std::move(device.error()));
+        CO_TRY_VOID(co_await replug(device.error()));
+    }
+    const auto* running = device_.running();
+    if (running != nullptr) report.running_version = running->version;
+    if (!acquainted_ && running != nullptr) report.from_version = running->version;
+    acquainted_ = true;
+    observer_.connected(device_);
+    co_return Result<>{};
+}
+
+Result<Runner::Next> Runner::plan() {
+    step(SerialStep::plan);
+    const auto* running = device_.running();
+    if (!policy_.board.empty() && !device_.board.empty() && !device_.board.starts_with(policy_.board))
+        return fail(Errc::board_mismatch,
+                    fmt::format("expected board {}, found {}", printable(policy_.board), printable(device_.board)));
+    if (device_.mode == SmpMode::recovery) {
+        if (!policy_.signature_verified)
+            return fail(Error(Errc::usage,
+                              "expected the public key of an image for recovery, which overwrites the image that runs "
+                              "and checks nothing; found none")
+                            .with("hint", "--key PUB.pem"));
+        // What recovery lists, its bootloader has just validated.
+        return is_target(running) ? Next::done : Next::upload;
+    }
+    if (is_target(running)) return running->confirmed ? Next::done : Next::confirm;
+    if (running != nullptr && !policy_.downgrade_reason) {
+        const auto reported = smp_version(running->version);
+        if (reported && *reported > target_.version)
+            return fail(Errc::downgrade_refused, fmt::format("expected a version above the running {}, found {}",
+                                                             printable(running->version), target_.version.text()));
+    }
+    const auto* other = device_.slot(1);
+    if (is_target(other)) return other->pending && (other->permanent || !policy_.permanent) ? Next::reset : Next::test;
+    return Next::upload;
+}
+
+awaitable<Result<>> Runner::upload(std::uint32_t image) {
+    step(SerialStep::upload);
+    const bool recovery = device_.mode == SmpMode::recovery;
+    smp::UploadPlan plan;
+    plan.longest_message = std::min(device_.longest_message(), client_.channel().longest_message());
+    // Recovery counts one buffer, and a UART without flow control behind it has no more.
+    plan.window =
+        policy_.window.value_or(recovery || !device_.parameters ? 1 : std::min(device_.parameters->buffer_count, 16U));
+    plan.alignment = recovery ? 16 : 4;
+    plan.image = image;
+    if (!recovery) plan.sha = to_bytes(sha256(target_.image));
+    CO_TRY(auto upload, smp::Upload::plan(target_.image, std::move(plan)));
+    if (recovery && recovery_began_) {
+        auto answer = co_await client_.ask(upload.probe());
+        if (!answer) co_return fail(std::move(answer.error()));
+        const auto offset = smp::number(*answer, "off").value_or(0);
+        upload.resume_at(offset);
+        observer_.remark(fmt::format("recovery goes on at {}", human_size(offset)));
+    }
+    recovery_began_ = recovery_began_ || recovery;
+    UploadPace pace;
+    pace.stall = policy_.stall;
+    // Without a hash a repeated first piece erases again.
+    if (recovery) pace.erase *= 3;
+    bool resumed = false;
+    auto result = co_await drive(client_, upload, pace, [&](const smp::Upload& state) {
+        if (!resumed && state.requests() == 1 && state.acknowledged() > state.chunk() && !recovery)
+            observer_.remark(fmt::format("goes on at {}", human_size(state.acknowledged())));
+        resumed = true;
+        observer_.progress(state);
+    });
+    report.bytes_sent += upload.bytes_sent();
+    report.blocks += static_cast<std::uint32_t>(upload.requests());
+    report.retransmissions += upload.resent();
+    if (!result) co_return fail(std::move(result.error()).in("uploading the image"));
+    if (upload.match() == false)
+        co_return fail(Errc::transfer_failed,
+                       "expected the device to have received the image unchanged, found that its hash differs");
+    co_return Result<>{};
+}
+
+/// What is stored is what was sent: by the hash TLV in the image list.
+awaitable<Result<>> Runner::verify_stored() {
+    CO_TRY(const auto list, co_await client_.ask(smp::image_list(), {Milliseconds(15'000), 2}));
+    CO_TRY(device_.images, smp::parse_image_list(list));
+    const auto number = device_.mode == SmpMode::recovery ? 0U : 1U;
+    const auto* stored = device_.slot(number);
+    if (is_target(stored)) co_return Result<>{};
+    // A recovery built without hashes says at least that the image is valid, and which version it is.
+    if (stored != nullptr && stored->hash.empty() && smp_version(stored->version) == target_.version)
+        co_return Result<>{};
+    if (stored == nullptr && device_.mode == SmpMode::recovery)
+        co_return fail(Errc::device_did_not_apply,
+                       "expected the bootloader to accept the image that it received, found that it lists none: it "
+                       "trusts another key or is another board's");
+    co_return fail(Errc::transfer_failed,
+                   fmt::format("expected the image {} in slot {}, found {}", short_hex(target_.hash), number,
+                               stored == nullptr ? "none" : short_hex(stored->hash)));
+}
+
+awaitable<Result<>> Runner::test() {
+    step(SerialStep::test);
+    auto answer = co_await client_.ask(smp::set_image_state(target_.hash, policy_.permanent));
+    if (!answer) {
+        if (answer.error().code() != Errc::device_refused) co_return fail(std::move(answer.error()));
+        // A repeated request is refused where the first one's answer was lost: the list decides.
+        CO_TRY(const auto list, co_await client_.ask(smp::image_list()));
+        CO_TRY(const auto images, smp::parse_image_list(list));
+        const auto waits = std::ranges::any_of(images, [&](const smp::ImageSlot& slot) {
+            return slot.hash == target_.hash && slot.pending && (slot.permanent || !policy_.permanent);
+        });
+        if (!waits) co_return fail(std::move(answer.error()));
+    }
+    co_return Result<>{};
+}
+
+awaitable<Result<>> Runner::reset() {
+    step(SerialStep::reset);
+    auto answer = co_await client_.ask(smp::reset(), {Milliseconds(2'500), 1});
+    // Silence, or a port that goes with the device, may be the reset itself.
+    if (!answer && answer.error().code() != Errc::timed_out && answer.error().code() != Errc::port_unavailable)
+        co_return fail(std::move(answer.error()));
+    if (!answer) observer_.remark("no answer to the reset: looking whether it happened");
+    co_return Result<>{};
+}
+
+awaitable<Result<>> Runner::await_return() {
+    step(SerialStep::await_return);
+    auto& clock = client_.clock();
+    const auto deadline = clock.now() + policy_.return_deadline;
+    const bool was_recovery = device_.mode == SmpMode::recovery;
+    auto quiet = first_quiet;
+    int traps = 0;
+    CO_TRY_VOID(co_await pause(std::max(reset_delay, quiet)));
+    for (;;) {
+        auto device = co_await get_acquainted(client_, {Milliseconds(1'000), 1});
+        if (device && device->mode == SmpMode::application) {
+            const auto* other = device->slot(1);
+            const bool still_waits = is_target(other) && other->pending;
+            if (!still_waits) {
+                device_ = std::move(*device);
+                const auto* running = device_.running();
+                if (running != nullptr) report.running_version = running->version;
+                observer_.connected(device_);
+                co_return Result<>{};
+            }
+        } else if (device) {
+            if (++traps > most_traps)
+                co_return fail(Errc::device_did_not_apply,
+                               fmt::format("expected the device to start an application, found it in its bootloader "
+                                           "after {} resets",
+                                           traps));
+            observer_.remark("the bootloader answers: resetting it again, and keeping quiet while it starts");
+            auto ignored = co_await client_.ask(smp::reset(), {Milliseconds(1'000), 1});
+            if (!ignored && ignored.error().code() == Errc::cancelled) co_return fail(std::move(ignored.error()));
+            CO_TRY_VOID(co_await pause(quiet += first_quiet));
+        } else if (device.error().code() == Errc::port_unavailable) {
+            CO_TRY_VOID(co_await client_.channel().reopen(std::max(deadline, clock.now())));
+        } else if (device.error().code() == Errc::cancelled) {
+            co_return fail(std::move(device.error()));
+        }
+        if (clock.now() >= deadline) {
+            if (was_recovery)
+                co_return fail(
+                    Errc::not_proven,
+                    fmt::format("expected the application to answer on {}, found silence for {}: the "
+                                "bootloader took the image, whether it runs is not known",
+                                printable(client_.channel().name()), human_duration(policy_.return_deadline)));
+            co_return fail(Errc::device_did_not_apply,
+                           fmt::format("expected the device back after the reset, found silence for {}",
+                                       human_duration(policy_.return_deadline)));
+        }
+        CO_TRY_VOID(co_await pause(poll_pause));
+    }
+}
+
+awaitable<Result<std::optional<Outcome>>> Runner::prove() {
+    step(SerialStep::prove);
+    const auto* running = device_.running();
+    if (is_target(running)) {
+        report.proven_by_hash = true;
+        co_return std::optional<Outcome>{};
+    }
+    const auto version = running == nullptr ? std::string("nothing") : printable(running->version);
+    if (is_target(device_.slot(1)))
+        co_return fail(Errc::rolled_back,
+                       fmt::format("expected {} to run, found {}: the bootloader went back to the image before",
+                                   target_.version.text(), version));
+    if (!report.from_version.empty() && running != nullptr && running->version != report.from_version)
+        co_return fail(Errc::rolled_back, fmt::format("expected {} to run, found {}", target_.version.text(), version));
+    co_return fail(Errc::device_did_not_apply,
+                   fmt::format("expected {} to run, found {}, and the new image gone: the bootloader refused it",
+                               target_.version.text(), version));
+}
+
+awaitable<Result<>> Runner::confirm() {
+    const auto* running = device_.running();
+    if (running != nullptr && running->confirmed) {
+        observer_.remark("the device has confirmed it itself");
+        co_return Result<>{};
+    }
+    step(SerialStep::confirm);
+    auto answer = co_await client_.ask(smp::set_image_state(target_.hash, true));
+    if (!answer && answer.error().code() != Errc::device_refused && answer.error().code() != Errc::timed_out &&
+        answer.error().code() != Errc::port_unavailable)
+        co_return fail(std::move(answer.error()));
+    if (!answer && answer.error().code() != Errc::device_refused) {
+        // Gone between the proof and the confirmation: it may have started again, and with what?
+        if (answer.error().code() == Errc::port_unavailable) {
+            CO_TRY_VOID(co_await replug(answer.error()));
+        }
+        CO_TRY_VOID(co_await await_return());
+        CO_TRY(const auto proof, co_await prove());
+        (void)proof;
+        CO_TRY(const auto again, co_await client_.ask(smp::set_image_state(target_.hash, true)));
+        (void)again;
+    }
+    CO_TRY(const auto list, co_await client_.ask(smp::image_list()));
+    CO_TRY(device_.images, smp::parse_image_list(list));
+    const auto* now = device_.running();
+    if (!is_target(now)) {
+        CO_TRY(const auto proof, co_await prove());
+        (void)proof;
+    }
+    if (now != nullptr && now->confirmed) co_return Result<>{};
+    if (!answer) co_return fail(std::move(answer.error()));
+    co_return fail(Errc::device_refused, "expected the image to be confirmed, found that the device still tests it");
+}
+
+awaitable<Result<Outcome>> Runner::update() {
+    Next next = Next::upload;
+    bool uploaded = false;
+    for (;;) {
+        CO_TRY_VOID(co_await connect());
+        CO_TRY(next, plan());
+        if (next == Next::done && device_.mode == SmpMode::application)
+            co_return uploaded ? Outcome::updated : Outcome::already_installed;
+        if (next != Next::upload) break;
+        if (report.to_version.empty()) report.to_version = target_.version.text();
+        auto sent = co_await upload(0);
+        if (sent) sent = co_await verify_stored();
+        if (sent) {
+            uploaded = true;
+            next = Next::test;
+            break;
+        }
+        if (sent.error().code() != Errc::port_unavailable) co_return fail(std::move(sent.error()));
+        CO_TRY_VOID(co_await replug(sent.error()));
+    }
+    if (next == Next::confirm) {
+        report.proven_by_hash = true;
+        CO_TRY_VOID(co_await confirm());
+        co_return Outcome::updated;
+    }
+    const bool recovery = device_.mode == SmpMode::recovery;
+    if (next == Next::test && !recovery) {
+        CO_TRY_VOID(co_await test());
+    }
+    CO_TRY_VOID(co_await reset());
+    CO_TRY_VOID(co_await await_return());
+    CO_TRY(const auto proof, co_await prove());
+    (void)proof;
+    CO_TRY_VOID(co_await confirm());
+    co_return recovery && !uploaded ? Outcome::already_installed : Outcome::updated;
+}
+
+awaitable<Result<Outcome>> Runner::upload_only(std::uint32_t image) {
+    for (;;) {
+        CO_TRY_VOID(co_await connect());
+        if (device_.mode == SmpMode::recovery && !policy_.signature_verified) {
+            CO_TRY(const auto next, plan());
+            (void)next;
+        }
+        auto sent = co_await upload(image);
+        if (sent) co_return Outcome::updated;
+        if (sent.error().code() != Errc::port_unavailable) co_return fail(std::move(sent.error()));
+        CO_TRY_VOID(co_await replug(sent.error()));
+    }
+}
+
+Outcome outcome_of(const Error& error) {
+    switch (error.code()) {
+        case Errc::cancelled:
+            return Outcome::interrupted;
+        case Errc::device_absent:
+            return Outcome::absent;
+        case Errc::rolled_back:
+            return Outcome::rolled_back;
+        case Errc::board_mismatch:
+        case Errc::downgrade_refused:
+        case Errc::image_too_large:
+            return Outcome::refused;
+        default:
+            return Outcome::failed;
+    }
+}
+
+awaitable<Report> finish(ports::Clock& clock, Runner& runner, awaitable<Result<Outcome>> work) {
+    namespace this_coro = boost::asio::this_coro;
+    co_await this_coro::throw_if_cancelled(false);
+    const auto began = clock.now();
+    Result<Outcome> result = fail(Errc::cancelled, "the update was cancelled");
+    try {
+        result = co_await std::move(work);
+    } catch (const boost::system::system_error&) {
+        // Cancellation that arrived between two waits.
+    }
+    auto report = std::move(runner.report);
+    report.elapsed = to_ms(clock.now() - began);
+    if (result) {
+        report.outcome = *result;
+    } else {
+        report.outcome = outcome_of(result.error());
+        report.error = std::move(result.error());
+    }
+    co_return report;
+}
+
+}  // namespace
+
+std::string_view step_name(SerialStep step) noexcept {
+    switch (step) {
+        case SerialStep::connect:
+            return "connect";
+        case SerialStep::plan:
+            return "plan";
+        case SerialStep::upload:
+            return "upload";
+        case SerialStep::test:
+            return "test";
+        case SerialStep::reset:
+            return "reset";
+        case SerialStep::await_return:
+            return "await-return";
+        case SerialStep::prove:
+            return "prove";
+        case SerialStep::confirm:
+            return "confirm";
+    }
+    return "?";
+}
+
+awaitable<Report> run_serial(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy,
+                             ports::Clock& clock, SerialObserver& observer) {
+    Runner runner(channel, target, policy, clock, observer);
+    runner.report.to_version = target.version.text();
+    co_return co_await finish(clock, runner, runner.update());
+}
+
+awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::uint32_t image,
+                                const SerialPolicy& policy, ports::Clock& clock, SerialObserver& observer) {
+    Runner runner(channel, target, policy, clock, observer);
+    runner.report.to_version = target.version.text();
+    co_return co_await finish(clock, runner, runner.upload_only(image));
+}
+
+}  // namespace fota::update

@@ -1,0 +1,91 @@
+#include "update/smp_device.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "smp/refusal.hpp"
+
+namespace fota::update {
+
+using boost::asio::awaitable;
+
+namespace {
+
+/// Smallest default of any Zephyr or MCUboot release, less framing.
+constexpr std::size_t modest_message = 252;
+
+/// The answer, or nullopt where the server does not have the command or has something odd to say.
+awaitable<Result<std::optional<smp::Json>>> ask_optional(SmpClient& client, smp::Command command, Patience patience) {
+    auto answer = co_await client.ask(std::move(command), patience);
+    if (answer) co_return std::optional<smp::Json>(std::move(*answer));
+    switch (answer.error().code()) {
+        case Errc::device_refused:
+        case Errc::message_malformed:
+            co_return std::optional<smp::Json>{};
+        default:
+            co_return fail(std::move(answer.error()));
+    }
+}
+
+bool speaks_of_state(const std::vector<smp::ImageSlot>& images) {
+    return std::ranges::any_of(images, &smp::ImageSlot::has_flags);
+}
+
+}  // namespace
+
+const smp::ImageSlot* SmpDevice::slot(std::uint32_t number) const {
+    const auto found = std::ranges::find_if(
+        images, [&](const smp::ImageSlot& each) { return each.image == 0 && each.slot == number; });
+    return found == images.end() ? nullptr : &*found;
+}
+
+std::size_t SmpDevice::longest_message() const {
+    return parameters ? parameters->longest_message() : modest_message;
+}
+
+std::string board_in_info(const std::string& output) {
+    // "Zephyr unknown 4f2e1c v3.5.99-ncs1 ... arm cortex-m33 nrf9160dk_nrf9160_ns Zephyr"; newer with slashes.
+    std::vector<std::string> words;
+    std::string word;
+    for (const char c : output + " ") {
+        if (c != ' ') {
+            word += c;
+        } else if (!word.empty()) {
+            words.push_back(std::exchange(word, {}));
+        }
+    }
+    return words.size() < 3 ? std::string() : words[words.size() - 2];
+}
+
+awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience) {
+    SmpDevice device;
+    auto parameters = co_await ask_optional(client, smp::parameters(), patience);
+    if (!parameters) {
+        if (parameters.error().code() != Errc::timed_out) co_return fail(std::move(parameters.error()));
+        co_return fail(Error(Errc::device_absent, fmt::format("expected an SMP server on {}, found silence for {}",
+                                                              printable(client.channel().name()),
+                                                              human_duration(patience.timeout * patience.attempts)))
+                           .with("device", client.channel().name()));
+    }
+    if (*parameters) {
+        auto parsed = smp::parse_parameters(**parameters);
+        if (parsed) device.parameters = *parsed;
+    }
+    CO_TRY(const auto list, co_await client.ask(smp::image_list()));
+    CO_TRY(device.images, smp::parse_image_list(list));
+    CO_TRY(const auto info, co_await ask_optional(client, smp::application_info(), Patience{}));
+    if (info) device.board = board_in_info(smp::text(*info, "output").value_or(""));
+    // Recovery says nothing of state, or only what is true; an application has other commands as well.
+    bool application = speaks_of_state(device.images) || device.images.empty();
+    if (application && !info && !list.contains("splitStatus") &&
+        (!device.parameters || device.parameters->buffer_count == 1)) {
+        CO_TRY(const auto groups, co_await ask_optional(client, smp::groups(), Patience{}));
+        application = groups.has_value();
+    }
+    device.mode = application ? SmpMode::application : SmpMode::recovery;
+    co_return device;
+}
+
+}  // namespace fota::update

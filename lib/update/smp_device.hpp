@@ -1,0 +1,37 @@
+// Who answers on an SMP channel: an application's server or MCUboot's serial recovery, and what it says of itself.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "smp/commands.hpp"
+#include "update/smp_client.hpp"
+
+namespace fota::update {
+
+/// An application writes the other slot and leaves the rest to the bootloader. Recovery overwrites the image that runs,
+/// and checks nothing while it does so.
+enum class SmpMode : std::uint8_t { application, recovery };
+
+struct SmpDevice {
+    SmpMode mode = SmpMode::application;
+    std::optional<smp::Parameters> parameters;  ///< older servers have none
+    std::vector<smp::ImageSlot> images;
+    std::string board;  ///< "nrf9160dk/nrf9160/ns", raw; "" where it cannot be asked
+
+    const smp::ImageSlot* running() const { return smp::running_slot(images); }
+    const smp::ImageSlot* slot(std::uint32_t number) const;
+    /// Bytes of a message it takes; the smallest buffer ever shipped where it does not tell.
+    std::size_t longest_message() const;
+};
+
+/// Asks for the parameters, the image list and, of an application, the board. `patience` is for the first answer.
+/// Errors: device_absent when nothing answers, port_unavailable, cancelled, device_refused.
+boost::asio::awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience = {});
+
+/// The hardware platform in the answer to application_info(): the field with a slash or behind the processor.
+std::string board_in_info(const std::string& output);
+
+}  // namespace fota::update
