@@ -75,6 +75,7 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
     add_imgtool(app_, *this);
     add_layout(app_, *this);
     add_push(app_, *this);
+    add_device(app_, *this);
     add_sim(app_, *this);
     add_provision(app_, *this);
     add_serial(app_, *this);

@@ -48,6 +48,7 @@ void add_image(CLI::App& root, Program& program);
 void add_imgtool(CLI::App& root, Program& program);
 void add_layout(CLI::App& root, Program& program);
 void add_push(CLI::App& root, Program& program);
+void add_device(CLI::App& root, Program& program);
 void add_serial(CLI::App& root, Program& program);
 void add_sim(CLI::App& root, Program& program);
 void add_config(CLI::App& root, Program& program);

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "adapters/disk_file_tree.hpp"
-#include "adapters/net_address.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/key_files.hpp"
@@ -20,24 +19,17 @@
 namespace fota::cli {
 namespace {
 
-struct Options {
+struct Options : ListenOptions {
     std::string image;
     std::vector<std::string> endpoints;
     std::string endpoints_file;
-    std::string listen;
-    std::string credentials;
-    std::vector<std::string> psk;
-    bool insecure_plain = false;
     std::string key;
     std::string layout;
     std::uint32_t block_size = 512;
-    std::string profile;
-    std::string wait;
     std::string stall = "5m";
     std::string soak = "0s";
     std::string expect_version;
     std::string downgrade_reason;
-    std::string state_dir;
     bool dry_run = false;
     UpdateOptions how;
 };
@@ -47,30 +39,18 @@ void bind(CLI::App& app, Options& o) {
     app.add_option("--endpoint", o.endpoints, "the device's endpoint name; may be given several times")
         ->type_name("EP");
     app.add_option("--endpoints-file", o.endpoints_file, "endpoint names, one a line")->type_name("F");
-    app.add_option("--listen", o.listen, "ADDRESS:PORT to serve on; port 0 takes a free one (5684, all interfaces)");
-    app.add_option("--credentials", o.credentials, "JSON file of endpoints, identities and keys, mode 0600")
-        ->type_name("F");
-    app.add_option("--psk", o.psk, "one device's key: EP=IDENTITY:@KEYFILE (hex text, mode 0600)");
-    app.add_flag("--insecure-plain", o.insecure_plain,
-                 "serve CoAP in clear, on 127.0.0.1:5683 unless --listen is given");
+    bind_listen_options(app, o);
     app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
     app.add_option("--layout", o.layout, "build or source directory the image must fit")->type_name("PATH");
     app.add_option("--block-size", o.block_size, "bytes per block, 16 to 1024");
-    app.add_option("--profile", o.profile, "what to expect of the link: lte-m, nb-iot or lan");
-    app.add_option("--wait", o.wait, "how long to wait for the device to register")->type_name("D");
     app.add_option("--stall", o.stall, "give up after this long without progress")->type_name("D");
     app.add_option("--soak", o.soak, "watch for a revert for this long after the proof")->type_name("D");
     app.add_option("--expect-version", o.expect_version, "what the device reports when the update runs")
         ->type_name("S");
     app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version; the reason is kept")
         ->type_name("REASON");
-    app.add_option("--state-dir", o.state_dir, "where the journal is kept")->type_name("D");
     bind_update_options(app, o.how);
     app.add_flag("--dry-run", o.dry_run, "check, and say what a push would cost; nothing is sent");
-}
-
-Failure misuse(std::string message, std::string hint) {
-    return fail(Error(Errc::usage, std::move(message)).with("hint", std::move(hint)));
 }
 
 Result<std::vector<std::string>> endpoints_of(const Options& options) {
@@ -127,29 +107,6 @@ Result<CheckedLayout> checked_layout(const Program& program, const Options& opti
     return out;
 }
 
-Result<adapters::Credentials> credentials_of(Program& program, const Options& options,
-                                             const std::vector<std::string>& endpoints) {
-    adapters::Credentials out;
-    const auto file = program.config.value_or(options.credentials, "credentials");
-    if (file.empty() && options.psk.empty())
-        return misuse("expected the device's credentials, found none",
-                      "--credentials FILE, or --psk EP=IDENTITY:@KEYFILE; on a bench --insecure-plain");
-    if (!file.empty()) {
-        TRY_VOID(out.load(file));
-    }
-    for (const auto& argument : options.psk) {
-        TRY_VOID(out.add_argument(argument));
-    }
-    for (const auto& endpoint : endpoints) {
-        const bool known =
-            std::ranges::any_of(out.devices(), [&](const auto& each) { return each.endpoint == endpoint; });
-        if (!known)
-            return fail(Error(Errc::credentials_unusable,
-                              fmt::format("expected credentials of {}, found none", printable(endpoint))));
-    }
-    return out;
-}
-
 Result<update::Policy> policy_of(const Options& options) {
     update::Policy policy;
     if (!options.wait.empty()) {
@@ -169,7 +126,8 @@ Result<update::Policy> policy_of(const Options& options) {
     return policy;
 }
 
-int dry_run(Program& program, const PushJob& job, const std::string& profile) {
+int dry_run(Program& program, const PushJob& job) {
+    const auto& profile = job.profile_name;
     const auto round_trip = profile == "nb-iot" ? Milliseconds(3'000)
                             : profile == "lan"  ? Milliseconds(5)
                                                 : Milliseconds(1'000);
@@ -194,39 +152,14 @@ int dry_run(Program& program, const PushJob& job, const std::string& profile) {
 struct Prepared {
     Bytes image;
     PushJob job;
-    std::string profile;
 };
-
-/// Credentials, the address and the journal: the same for every component.
-Result<> prepare_network(Program& program, const Options& options, Prepared& out) {
-    if (!out.job.plain && !options.dry_run) {
-        TRY(out.job.credentials, credentials_of(program, options, out.job.endpoints));
-    }
-    out.job.listen = program.config.value_or(options.listen, "listen");
-    if (out.job.listen.empty()) out.job.listen = out.job.plain ? "127.0.0.1:5683" : "[::]:5684";
-    if (auto address = adapters::parse_listen_address(out.job.listen); !address)
-        return misuse(fmt::format("expected ADDRESS:PORT to listen on, found {}", printable(out.job.listen)),
-                      "--listen 0.0.0.0:5684, or --listen 127.0.0.1:0 for a free port");
-    out.job.state_dir = program.config.state_dir(options.state_dir).text;
-    return {};
-}
 
 /// Steps 1 to 3, and everything else that can go wrong before a port is opened.
 Result<Prepared> prepare(Program& program, const Options& options) {
     Prepared out;
     TRY(out.job.endpoints, endpoints_of(options));
     TRY(out.job.policy, policy_of(options));
-    out.profile = program.config.value_or(options.profile, "profile");
-    if (out.profile.empty()) out.profile = "lte-m";
-    const auto profile = server::link_profile(out.profile);
-    if (!profile)
-        return misuse(fmt::format("expected a profile lte-m, nb-iot or lan, found {}", printable(out.profile)),
-                      "--profile lte-m");
-    out.job.profile = *profile;
-    out.job.plain = options.insecure_plain;
-    if (options.insecure_plain && (!options.credentials.empty() || !options.psk.empty()))
-        return misuse("expected credentials or --insecure-plain, found both",
-                      "a device that has credentials is never accepted in clear");
+    TRY_VOID(fill_listen_job(program, options, out.job));
     TRY(out.image, read_file(options.image, image_file_limit));
 
     if (options.how.modem()) {
@@ -234,7 +167,9 @@ Result<Prepared> prepare(Program& program, const Options& options) {
         if (!target)
             return Failure(std::move(target.error()).in(shown_path(options.image)).with("file", options.image));
         out.job.target = std::move(*target);
-        TRY_VOID(prepare_network(program, options, out));
+        if (!options.dry_run) {
+            TRY_VOID(fill_credentials(program, options, out.job.endpoints, out.job));
+        }
         program.out.note(fmt::format("package  {} bytes for the modem · its version will be {}",
                                      with_thousands(out.image.size()), printable(out.job.target.label)));
         return out;
@@ -261,7 +196,9 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     out.job.target = std::move(checked->target);
     out.job.policy.board = layout.board;
 
-    TRY_VOID(prepare_network(program, options, out));
+    if (!options.dry_run) {
+        TRY_VOID(fill_credentials(program, options, out.job.endpoints, out.job));
+    }
 
     program.out.note(fmt::format(
         "image    {} · {} bytes · {} key {}{}", out.job.target.version.text(), with_thousands(out.image.size()),
@@ -276,7 +213,7 @@ Result<Prepared> prepare(Program& program, const Options& options) {
 int run(Program& program, const Options& options) {
     auto prepared = prepare(program, options);
     if (!prepared) return program.out.fail(prepared.error());
-    if (options.dry_run) return dry_run(program, prepared->job, prepared->profile);
+    if (options.dry_run) return dry_run(program, prepared->job);
     return run_push(program.out, prepared->job);
 }
 

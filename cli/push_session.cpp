@@ -1,7 +1,6 @@
 #include "cli/push_session.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -10,58 +9,21 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <random>
 
-#include "adapters/sqlite_store.hpp"
-#include "adapters/state_lock.hpp"
 #include "adapters/system_clock.hpp"
-#include "adapters/udp_endpoint.hpp"
 #include "base/text.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/push_render.hpp"
-#include "server/lwm2m_server.hpp"
+#include "cli/serving.hpp"
 #include "update/update.hpp"
 
 namespace fota::cli {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Kept under the endpoint in the store: what the default of --wait is made of.
-constexpr auto seen_fact = "registered";
-
-Result<std::unique_ptr<adapters::UdpEndpoint>> listen(boost::asio::io_context& io, const PushJob& job) {
-    adapters::UdpEndpoint::Options options;
-    options.listen = job.listen;
-    if (!job.plain)
-        options.psk = [&job](std::string_view identity) -> const Secret<Bytes>* {
-            const auto* device = job.credentials.find(identity);
-            return device == nullptr ? nullptr : &device->key;
-        };
-    return adapters::UdpEndpoint::open(io.get_executor(), std::move(options));
-}
-
-/// How long to wait for a device nobody gave a time for: its last known lifetime and a tenth more.
-Result<std::optional<Milliseconds>> default_wait(ports::Store& store, const std::string& endpoint) {
-    TRY(const auto facts, store.facts(endpoint));
-    for (const auto& fact : facts) {
-        if (fact.kind != seen_fact) continue;
-        const auto it = fact.fields.find("lifetime");
-        if (it == fact.fields.end()) continue;
-        std::int64_t seconds = 0;
-        std::from_chars(it->second.data(), it->second.data() + it->second.size(), seconds);
-        if (seconds > 0) return std::optional<Milliseconds>(std::chrono::seconds(seconds) * 11 / 10);
-    }
-    if (isatty(STDERR_FILENO) == 1) return std::optional<Milliseconds>{};
-    return fail(
-        Error(Errc::usage, fmt::format("expected --wait, for {} was never seen and nobody watches this terminal",
-                                       printable(endpoint)))
-            .with("hint", "say how long to wait for the device: --wait 2h"));
-}
 
 class Session {
   public:
@@ -82,8 +44,6 @@ class Session {
     void ended(Run& run, update::Report report);
     void on_server_event(const server::ServerEvent& event);
     boost::asio::awaitable<void> tell_what_is_waited_for();
-    std::string what_arrived() const;
-    std::optional<std::string> refusal_of(const std::string& endpoint) const;
     int conclude();
 
     Output& out_;
@@ -92,10 +52,7 @@ class Session {
     /// From the first moment on: what is listening must also be stoppable in an orderly way.
     boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
     adapters::SystemClock clock_;
-    std::optional<adapters::StateLock> lock_;
-    std::unique_ptr<adapters::SqliteStore> store_;
-    std::unique_ptr<adapters::UdpEndpoint> endpoint_;
-    std::unique_ptr<server::LwM2mServer> server_;
+    std::unique_ptr<Serving> serving_;
     std::vector<std::unique_ptr<Run>> runs_;
     boost::asio::cancellation_signal watch_stop_;
     std::size_t ended_ = 0;
@@ -103,36 +60,19 @@ class Session {
 };
 
 Result<> Session::open() {
-    TRY_VOID(adapters::create_state_directory(job_.state_dir));
-    // The lock comes before the port: of two processes on one state directory only one may be heard by devices.
-    TRY(auto lock, adapters::StateLock::acquire(job_.state_dir));
-    lock_ = std::move(lock);
-    TRY(store_, adapters::SqliteStore::open(job_.state_dir));
-    server::ServerConfig config;
-    config.profile = job_.profile;
-    std::random_device random;
-    config.seed = (static_cast<std::uint64_t>(random()) << 32) | random();
-    if (!job_.plain)
-        for (const auto& device : job_.credentials.devices()) config.identities[device.identity] = device.endpoint;
+    TRY(serving_, Serving::open(job_));
     for (const auto& endpoint : job_.endpoints) {
         auto run = std::make_unique<Run>();
         run->endpoint = endpoint;
         run->policy = job_.policy;
         if (!run->policy.wait) {
-            TRY(run->policy.wait, default_wait(*store_, endpoint));
+            TRY(run->policy.wait, serving_->default_wait(endpoint));
         }
         run->render = std::make_unique<PushRender>(out_, endpoint, job_.endpoints.size() > 1);
         runs_.push_back(std::move(run));
     }
-    TRY(endpoint_, listen(io_, job_));
-    server_ = std::make_unique<server::LwM2mServer>(io_, *endpoint_, clock_, std::move(config));
-    server_->on_event([this](const server::ServerEvent& event) { on_server_event(event); });
-    const auto address = endpoint_->local_address();
-    const auto colon = address.rfind(':');
-    int port = 0;
-    std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-    out_.event("listening", {{"address", address.substr(0, colon)}, {"port", port}});
-    out_.note(fmt::format("listen   {}://{}", job_.plain ? "coap" : "coaps", address));
+    TRY_VOID(serving_->start(io_, clock_, out_));
+    serving_->server().on_event([this](const server::ServerEvent& event) { on_server_event(event); });
     return {};
 }
 
@@ -144,33 +84,7 @@ void Session::on_server_event(const server::ServerEvent& event) {
     if (event.kind != server::ServerEvent::Kind::registered) return;
     // Others may register as well, in clear even strangers: they leave no trace.
     if (std::ranges::find(job_.endpoints, event.endpoint) == job_.endpoints.end()) return;
-    const auto* registration = server_->device(event.endpoint).registration();
-    if (registration == nullptr) return;
-    ports::Fact fact;
-    fact.kind = seen_fact;
-    fact.subject = event.endpoint;
-    fact.fields["lifetime"] = std::to_string(registration->parameters.lifetime.count());
-    // Only a convenience for the next run's default; an intent that cannot be written is reported where it matters.
-    (void)store_->replace(std::move(fact), ports::Durability::relaxed);
-}
-
-std::string Session::what_arrived() const {
-    const auto& statistics = endpoint_->statistics();
-    const auto address = endpoint_->local_address();
-    auto out = fmt::format("{} datagram{} on {}", statistics.datagrams, statistics.datagrams == 1 ? "" : "s",
-                           address.substr(address.rfind(':') + 1));
-    for (const auto& [reason, count] : statistics.refused) out += fmt::format(", {} × {}", count, reason);
-    return out;
-}
-
-std::optional<std::string> Session::refusal_of(const std::string& endpoint) const {
-    if (const auto reason = server_->refusal(endpoint); !reason.empty()) return reason;
-    for (const auto& device : job_.credentials.devices()) {
-        if (device.endpoint != endpoint) continue;
-        const auto& refused = endpoint_->statistics().refused_identities;
-        if (const auto it = refused.find(device.identity); it != refused.end()) return it->second;
-    }
-    return std::nullopt;
+    serving_->remember(event.endpoint);
 }
 
 /// Says every while for what it waits, and what comes in meanwhile.
@@ -190,7 +104,7 @@ boost::asio::awaitable<void> Session::tell_what_is_waited_for() {
         if (waiting == 0) continue;
         auto text = waiting == 1 ? fmt::format("waiting  for {} to register", printable(one->endpoint))
                                  : fmt::format("waiting  for {} devices to register", waiting);
-        text += fmt::format(" · {}", what_arrived());
+        text += fmt::format(" · {}", serving_->what_arrived());
         if (one->policy.wait)
             text += fmt::format(" · giving up in {}", human_duration(to_ms(begun + *one->policy.wait - clock_.now())));
         if (!job_.plain && clock_.now() - begun > 5s) text += " · a device must speak first over DTLS";
@@ -202,21 +116,22 @@ boost::asio::awaitable<void> Session::tell_what_is_waited_for() {
 }
 
 void Session::start(Run& run) {
-    boost::asio::co_spawn(
-        io_, update::run(server_->device(run.endpoint), job_.target, run.policy, *store_, clock_, *run.render),
-        boost::asio::bind_cancellation_slot(run.stop.slot(),
-                                            [this, &run](std::exception_ptr failure, update::Report report) {
-                                                if (failure) {
-                                                    report = {};
-                                                    report.outcome = update::Outcome::failed;
-                                                    try {
-                                                        std::rethrow_exception(failure);
-                                                    } catch (const std::exception& bug) {
-                                                        report.error = Error(Errc::internal, bug.what());
-                                                    }
-                                                }
-                                                ended(run, std::move(report));
-                                            }));
+    boost::asio::co_spawn(io_,
+                          update::run(serving_->server().device(run.endpoint), job_.target, run.policy,
+                                      serving_->store(), clock_, *run.render),
+                          boost::asio::bind_cancellation_slot(
+                              run.stop.slot(), [this, &run](std::exception_ptr failure, update::Report report) {
+                                  if (failure) {
+                                      report = {};
+                                      report.outcome = update::Outcome::failed;
+                                      try {
+                                          std::rethrow_exception(failure);
+                                      } catch (const std::exception& bug) {
+                                          report.error = Error(Errc::internal, bug.what());
+                                      }
+                                  }
+                                  ended(run, std::move(report));
+                              }));
 }
 
 void Session::ended(Run& run, update::Report report) {
@@ -224,14 +139,7 @@ void Session::ended(Run& run, update::Report report) {
         report.error =
             Error(signal_ == SIGTERM ? Errc::terminated : Errc::interrupted,
                   fmt::format("stopped by signal {} in step {}", signal_, update::step_name(run.render->current())));
-    if (report.outcome == update::Outcome::absent) {
-        const auto reason = refusal_of(run.endpoint);
-        report.error = reason
-                           ? Error(Errc::authentication_failed,
-                                   fmt::format("expected {} to register, its handshake or identity was refused: {}",
-                                               printable(run.endpoint), *reason))
-                           : Error(report.error->code(), fmt::format("{} ({})", report.error->text(), what_arrived()));
-    }
+    if (report.outcome == update::Outcome::absent) report.error = serving_->absence(run.endpoint, *report.error);
     run.report = std::move(report);
     if (runs_.size() > 1) run.render->result(*run.report);
     if (++ended_ < runs_.size()) return;
@@ -294,7 +202,7 @@ int Session::conclude() {
         return exit;
     }
     for (const auto& run : runs_)
-        if (auto closed = update::close(*store_, run->endpoint, *run->report); !closed)
+        if (auto closed = update::close(serving_->store(), run->endpoint, *run->report); !closed)
             out_.warn(fmt::format("warning  the result could not be recorded: {}", closed.error().text()));
     return exit;
 }

@@ -6,22 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "adapters/credentials.hpp"
-#include "cli/output.hpp"
-#include "server/link_profile.hpp"
+#include "cli/listen_options.hpp"
 #include "update/types.hpp"
 
 namespace fota::cli {
 
-struct PushJob {
+struct PushJob : ListenJob {
     std::vector<std::string> endpoints;  ///< at least one
     update::Target target;
     update::Policy policy;  ///< `wait` absent: each device's own lifetime, or for ever on a terminal
-    server::LinkProfile profile;
-    adapters::Credentials credentials;  ///< unused with `plain`
-    bool plain = false;
-    std::string listen;
-    std::string state_dir;
 };
 
 /// Takes the state directory's lock, binds, and runs until every device has its result or a signal ends it. Returns the

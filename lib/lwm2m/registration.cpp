@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t longest_endpoint = 256;
 constexpr std::size_t longest_query = 512;
 constexpr std::size_t most_queries = 32;
+constexpr std::size_t most_formats = 16;
 
 Failure malformed(std::string what) {
     return fail(Errc::message_malformed, "registration: " + std::move(what));
@@ -66,23 +67,44 @@ bool is_root(const coap::Link& link) {
     return false;
 }
 
+/// "60 110 112" of a link's ct=; what is no number is passed over.
+std::vector<std::uint32_t> formats_of(const coap::Link& link) {
+    std::vector<std::uint32_t> out;
+    const auto types = link.attributes.find("ct");
+    if (types == link.attributes.end()) return out;
+    std::string_view rest = types->second;
+    while (!rest.empty() && out.size() < most_formats) {
+        const auto word = rest.substr(0, rest.find(' '));
+        std::uint32_t number = 0;
+        const auto end = word.data() + word.size();
+        const auto [stop, error] = std::from_chars(word.data(), end, number);
+        if (error == std::errc{} && stop == end) out.push_back(number);
+        rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    }
+    return out;
+}
+
 struct Objects {
     std::string root = "/";
+    std::vector<std::uint32_t> formats;
     std::vector<ObjectLink> links;
 };
 
 Result<Objects> objects_of(BytesView body) {
     TRY(const auto links, coap::parse_links(as_text(body)));
     Objects out;
-    for (const auto& link : links)
-        if (is_root(link)) {
-            if (!link.target.starts_with('/'))
-                return malformed(
-                    fmt::format("expected a root path with a leading '/', found \"{}\"", printable(link.target, 64)));
-            out.root = link.target;
-            if (!out.root.ends_with('/')) out.root += '/';
-            break;
-        }
+    auto root = std::find_if(links.begin(), links.end(), is_root);
+    // Without rt= where it is the default one: </>;ct=112.
+    if (root == links.end())
+        root = std::find_if(links.begin(), links.end(), [](const coap::Link& link) { return link.target == "/"; });
+    if (root != links.end()) {
+        if (!root->target.starts_with('/'))
+            return malformed(
+                fmt::format("expected a root path with a leading '/', found \"{}\"", printable(root->target, 64)));
+        out.root = root->target;
+        if (!out.root.ends_with('/')) out.root += '/';
+        out.formats = formats_of(*root);
+    }
     for (const auto& link : links) {
         if (!link.target.starts_with(out.root)) continue;
         // Links that are no object or object instance (a root, a resource of the vendor) say nothing to us.
@@ -130,6 +152,7 @@ Result<RegistrationParameters> parse_register(const coap::Message& request, Byte
     TRY(auto objects, objects_of(body));
     out.root = std::move(objects.root);
     out.objects = std::move(objects.links);
+    out.formats = std::move(objects.formats);
     return out;
 }
 
@@ -151,6 +174,7 @@ Result<RegistrationUpdate> parse_update(const coap::Message& request, BytesView 
         TRY(auto objects, objects_of(body));
         out.root = std::move(objects.root);
         out.objects = std::move(objects.links);
+        out.formats = std::move(objects.formats);
     }
     return out;
 }

@@ -29,6 +29,7 @@ struct RegistrationParameters {
     bool queue_mode = false;                ///< Q, or a binding with Q (1.0)
     std::string root = "/";                 ///< alternate path (rt="oma.lwm2m"), with a final slash
     std::vector<ObjectLink> objects;
+    std::vector<std::uint32_t> formats;        ///< Content-Formats it takes for all objects, from ct= of its root link
     std::map<std::string, std::string> extra;  ///< unknown query attributes, kept
 
     bool has_object(std::uint16_t object) const;
@@ -41,6 +42,7 @@ struct RegistrationUpdate {
     std::optional<bool> queue_mode;
     std::optional<std::vector<ObjectLink>> objects;
     std::optional<std::string> root;
+    std::optional<std::vector<std::uint32_t>> formats;
 };
 
 /// `body` is the payload, reassembled when it came in blocks. message_malformed: bad or missing ep, bad lt, bad links,

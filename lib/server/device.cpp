@@ -56,6 +56,7 @@ void Device::registered(const ports::Peer& peer, lwm2m::RegistrationParameters p
     fresh.last_heard = clock_.now();
     registration_ = std::move(fresh);
     peer_ = peer;
+    observations_.clear();  // the device has forgotten them
     awake();
 }
 
@@ -67,6 +68,7 @@ void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) 
     if (update.queue_mode) parameters.queue_mode = *update.queue_mode;
     if (update.objects) parameters.objects = std::move(*update.objects);
     if (update.root) parameters.root = std::move(*update.root);
+    if (update.formats) parameters.formats = std::move(*update.formats);
     registration_->address = peer.address;
     registration_->session = peer.session.value;
     registration_->last_heard = clock_.now();
@@ -75,6 +77,7 @@ void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) 
 }
 
 void Device::deregistered() {
+    observations_.clear();
     registration_.reset();
     peer_.reset();
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "coap/block1_sender.hpp"
 #include "ports/clock.hpp"
@@ -34,12 +36,20 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
     Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
+    /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is to
+    /// be read. The answer is the value at the beginning. Ends with the registration, or with stop_observing().
+    using Told = std::function<void(std::optional<ports::Answer>)>;
+    boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told);
+    boost::asio::awaitable<void> stop_observing(lwm2m::Path path);
+
     // What the server tells it.
     void registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters);
     void updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update);
     void deregistered();
     void heard(Instant when);
     void session_gone(const ports::Peer& peer);
+    /// False: nobody observes with this token.
+    bool notified(const coap::Message& message);
 
   private:
     /// One exchange with where it is now; given up at once when it turns up in another session.
@@ -63,6 +73,15 @@ class Device final : public ports::DeviceLink {
     std::uint64_t registrations_ = 0;
     std::uint64_t awake_serial_ = 0;
     Signal signal_;
+    struct Observation {
+        lwm2m::Path path;
+        coap::Format accept;
+        coap::Token token;
+        Told told;
+        std::optional<std::uint32_t> sequence;  ///< of the newest value; none was told yet
+        Instant last{};
+    };
+    std::vector<Observation> observations_;
     RttEstimator rtt_;
     /// How long it listens after it was heard: at first what a device in queue mode has to wait at least
     /// (MAX_TRANSMIT_WAIT, LwM2M Transport 1.1 section 6.6.2), then what was seen.

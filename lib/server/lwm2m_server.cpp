@@ -26,6 +26,10 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
     : io_(io), coap_(endpoint), clock_(clock), config_(std::move(config)), random_(config_.seed), packages_(io, clock) {
     coap_.on_request(
         [this](const ports::Peer& peer, const coap::Message& request) { return on_request(peer, request); });
+    coap_.on_notify([this](const ports::Peer& peer, const coap::Message& message) {
+        const auto it = endpoint_of_session_.find(peer.session);
+        return it != endpoint_of_session_.end() && device(it->second).notified(message);
+    });
     coap_.on_gone([this](const ports::Peer& peer) {
         bodies_.erase(peer.session);
         if (const auto it = endpoint_of_session_.find(peer.session); it != endpoint_of_session_.end()) {
@@ -37,6 +41,7 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
 
 LwM2mServer::~LwM2mServer() {
     coap_.on_request({});
+    coap_.on_notify({});
     coap_.on_gone({});
 }
 

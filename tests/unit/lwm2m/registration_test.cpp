@@ -62,6 +62,17 @@ TEST(Register, AlternateRootIsTakenOffThePaths) {
     EXPECT_EQ(r->objects[0].object, 5);
 }
 
+TEST(Register, FormatsOfTheRootLink) {
+    EXPECT_EQ(registered({"ep=a"}, "</>;ct=112,</3/0>")->formats, std::vector<std::uint32_t>{112});
+    EXPECT_EQ(registered({"ep=a"}, "</3>;ct=1,</>;rt=\"oma.lwm2m\";ct=\"60 110 x 112\",</3/0>")->formats,
+              (std::vector<std::uint32_t>{60, 110, 112}));
+    EXPECT_TRUE(registered({"ep=a"}, "</3/0>")->formats.empty());
+    // A root with its type outranks a bare </>.
+    EXPECT_EQ(registered({"ep=a"}, "</>;ct=0,</a>;rt=\"oma.lwm2m\";ct=110,</a/3/0>")->root, "/a/");
+    const auto update = parse_update(request({}), as_bytes("</>;ct=11542,</3/0>"));
+    EXPECT_EQ(update->formats, std::vector<std::uint32_t>{11542});
+}
+
 TEST(Register, LinksThatAreNoObjectsAreSkippedAndUnknownAttributesKept) {
     const auto r = registered({"ep=a", "sms=123", "x"}, "</sensors>,</3/0>,</3/0/1>,</70000/0>");
     ASSERT_TRUE(r);

@@ -1,0 +1,44 @@
+// How devices reach this process: the options that push and the device commands share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/credentials.hpp"
+#include "cli/program.hpp"
+#include "server/link_profile.hpp"
+
+namespace fota::cli {
+
+/// As given on the command line.
+struct ListenOptions {
+    std::string listen;
+    std::string credentials;
+    std::vector<std::string> psk;
+    bool insecure_plain = false;
+    std::string profile;
+    std::string wait;
+    std::string state_dir;
+};
+void bind_listen_options(CLI::App& app, ListenOptions& options);
+
+/// Checked, with the configuration's values where no option was given.
+struct ListenJob {
+    server::LinkProfile profile;
+    std::string profile_name;
+    adapters::Credentials credentials;  ///< unused with `plain`
+    bool plain = false;
+    std::string listen;
+    std::string state_dir;
+};
+
+/// All but the credentials. Errc::usage with a hint.
+Result<> fill_listen_job(Program& program, const ListenOptions& options, ListenJob& job);
+/// The credentials, which must hold each of the endpoints; nothing with `plain`. Reads files.
+Result<> fill_credentials(Program& program, const ListenOptions& options, const std::vector<std::string>& endpoints,
+                          ListenJob& job);
+/// Errc::usage with a hint.
+Failure misuse(std::string message, std::string hint);
+
+}  // namespace fota::cli

@@ -1,0 +1,112 @@
+#include "cli/serving.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <random>
+
+#include "base/text.hpp"
+
+namespace fota::cli {
+namespace {
+
+/// Kept under the endpoint in the store: what the default of --wait is made of.
+constexpr auto seen_fact = "registered";
+
+Result<std::unique_ptr<adapters::UdpEndpoint>> listen(boost::asio::io_context& io, const ListenJob& job) {
+    adapters::UdpEndpoint::Options options;
+    options.listen = job.listen;
+    if (!job.plain)
+        options.psk = [&job](std::string_view identity) -> const Secret<Bytes>* {
+            const auto* device = job.credentials.find(identity);
+            return device == nullptr ? nullptr : &device->key;
+        };
+    return adapters::UdpEndpoint::open(io.get_executor(), std::move(options));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Serving>> Serving::open(const ListenJob& job) {
+    std::unique_ptr<Serving> self(new Serving(job));
+    TRY_VOID(adapters::create_state_directory(job.state_dir));
+    TRY(auto lock, adapters::StateLock::acquire(job.state_dir));
+    self->lock_ = std::move(lock);
+    TRY(self->store_, adapters::SqliteStore::open(job.state_dir));
+    return self;
+}
+
+Result<> Serving::start(boost::asio::io_context& io, ports::Clock& clock, Output& out) {
+    server::ServerConfig config;
+    config.profile = job_.profile;
+    std::random_device random;
+    config.seed = (static_cast<std::uint64_t>(random()) << 32) | random();
+    if (!job_.plain)
+        for (const auto& device : job_.credentials.devices()) config.identities[device.identity] = device.endpoint;
+    TRY(endpoint_, listen(io, job_));
+    server_ = std::make_unique<server::LwM2mServer>(io, *endpoint_, clock, std::move(config));
+    const auto address = endpoint_->local_address();
+    const auto colon = address.rfind(':');
+    int port = 0;
+    std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+    out.event("listening", {{"address", address.substr(0, colon)}, {"port", port}});
+    out.note(fmt::format("listen   {}://{}", job_.plain ? "coap" : "coaps", address));
+    return {};
+}
+
+std::string Serving::what_arrived() const {
+    const auto& statistics = endpoint_->statistics();
+    const auto address = endpoint_->local_address();
+    auto out = fmt::format("{} datagram{} on {}", statistics.datagrams, statistics.datagrams == 1 ? "" : "s",
+                           address.substr(address.rfind(':') + 1));
+    for (const auto& [reason, count] : statistics.refused) out += fmt::format(", {} × {}", count, reason);
+    return out;
+}
+
+std::optional<std::string> Serving::refusal_of(const std::string& endpoint) const {
+    if (const auto reason = server_->refusal(endpoint); !reason.empty()) return reason;
+    for (const auto& device : job_.credentials.devices()) {
+        if (device.endpoint != endpoint) continue;
+        const auto& refused = endpoint_->statistics().refused_identities;
+        if (const auto it = refused.find(device.identity); it != refused.end()) return it->second;
+    }
+    return std::nullopt;
+}
+
+Error Serving::absence(const std::string& endpoint, const Error& absent) const {
+    if (const auto reason = refusal_of(endpoint))
+        return Error(Errc::authentication_failed,
+                     fmt::format("expected {} to register, its handshake or identity was refused: {}",
+                                 printable(endpoint), *reason));
+    return Error(absent.code(), fmt::format("{} ({})", absent.text(), what_arrived()));
+}
+
+Result<std::optional<Milliseconds>> Serving::default_wait(const std::string& endpoint) {
+    TRY(const auto facts, store_->facts(endpoint));
+    for (const auto& fact : facts) {
+        if (fact.kind != seen_fact) continue;
+        const auto it = fact.fields.find("lifetime");
+        if (it == fact.fields.end()) continue;
+        std::int64_t seconds = 0;
+        std::from_chars(it->second.data(), it->second.data() + it->second.size(), seconds);
+        if (seconds > 0) return std::optional<Milliseconds>(std::chrono::seconds(seconds) * 11 / 10);
+    }
+    if (isatty(STDERR_FILENO) == 1) return std::optional<Milliseconds>{};
+    return fail(
+        Error(Errc::usage, fmt::format("expected --wait, for {} was never seen and nobody watches this terminal",
+                                       printable(endpoint)))
+            .with("hint", "say how long to wait for the device: --wait 2h"));
+}
+
+void Serving::remember(const std::string& endpoint) {
+    const auto* registration = server_->device(endpoint).registration();
+    if (registration == nullptr) return;
+    ports::Fact fact;
+    fact.kind = seen_fact;
+    fact.subject = endpoint;
+    fact.fields["lifetime"] = std::to_string(registration->parameters.lifetime.count());
+    // Only a convenience for the next run's default; an intent that cannot be written is reported where it matters.
+    (void)store_->replace(std::move(fact), ports::Durability::relaxed);
+}
+
+}  // namespace fota::cli
