@@ -34,7 +34,7 @@ class Device(DeviceBench):
         self.assertEqual(size["value"], 8 << 20)
         instance = self.device("read", "/5/0", expect=0).result["values"]
         values = {each["path"]: each["value"] for each in instance}
-        self.assertEqual((values["/5/0/3"], values["/5/0/8/0"], values["/5/0/9"]), (0, 0, 1))
+        self.assertEqual((values["/5/0/3"], values["/5/0/8/0"], values["/5/0/9"]), (0, 0, 2))
         shown = self.device("read", "/5/0/3", text=True, expect=0)
         self.assertRegex(shown.out, r"^/5/0/3 +State +0 \(idle\)\n$")
 
