@@ -136,7 +136,8 @@ class Push(Bench):
         return words
 
     def test_credentials_and_addresses(self):
-        self.write("open.hex", KEY, 0o644)
+        # Planted nowhere: the canary would find it in a file that all can read, which is what this one has to be.
+        self.write("open.hex", "00112233445566778899aabbccddeeff", 0o644)
         self.run_json(*self.arguments()[:-4], "--psk", f"b=c:@open.hex", "--wait", "1s", expect=13)
         run = self.run_json("push", "2.0.0.bin", "--endpoint", ENDPOINT, "--listen", f"127.0.0.1:{self.port}", "--key", "pub.pem",
                             "--wait", "2s", expect=2)
