@@ -10,6 +10,7 @@
 #include "adapters/system_clock.hpp"
 #include "adapters/udp_endpoint.hpp"
 #include "provision/bootstrap.hpp"
+#include "tests/support/hex.hpp"
 #include "tests/support/virtual_network.hpp"
 #include "virtdev/bootstrap_client.hpp"
 
@@ -20,8 +21,8 @@ using namespace std::chrono_literals;
 using virtdev::BootstrapQuirk;
 
 const std::string endpoint = "urn:imei:351358811331351";
-const Bytes bootstrap_key = *from_hex("8c1f0a7b6d5e4c3b2a19080706f5e4d3");
-const Bytes server_key = *from_hex("5f0e1d2c3b4a69788796a5b4c3d2e1f7");
+const Bytes bootstrap_key = test::hex("8c1f0a7b6d5e4c3b2a19080706f5e4d3");
+const Bytes server_key = test::hex("5f0e1d2c3b4a69788796a5b4c3d2e1f7");
 
 lwm2m::ServerAccount account() {
     return {"coaps://lwm2m.example:5684", "server-" + endpoint, Secret<Bytes>(server_key), 101, 3600s, "U"};

@@ -4,13 +4,13 @@
 
 #include <random>
 
-#include "base/bytes.hpp"
+#include "tests/support/hex.hpp"
 
 namespace fota {
 namespace {
 
 // The table that the nRF9160-DK's devicetree states for its MX25R6435F.
-const Bytes mx25r = *from_hex(
+const Bytes mx25r = test::hex(
     "e520f1ffffffff0344eb086b083b04bbeeffffffffff00ffffff00ff0c200f52"
     "10d800ff2372f50082ed04cc4483684430b030b0f7c4d55c00be29fff0d0ffff");
 

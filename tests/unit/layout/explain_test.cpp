@@ -6,6 +6,7 @@
 #include "layout/explain.hpp"
 #include "layout/explain_advice.hpp"
 #include "layout/memory_map.hpp"
+#include "tests/support/hex.hpp"
 #include "unit/layout/trees.hpp"
 
 namespace fota::layout::testing {
@@ -107,7 +108,7 @@ TEST(Probe, BinaryDumpAndShellDump) {
     std::string digits;
     for (const char c : table)
         if (c != ' ') digits += c;
-    fota::append(dump, *from_hex(digits));
+    fota::append(dump, test::hex(digits));
     const auto binary = parse_probe(dump, "p");
     ASSERT_TRUE(binary) << binary.error().text();
     EXPECT_EQ(binary->geometry->size, 8u << 20);

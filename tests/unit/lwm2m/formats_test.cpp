@@ -10,6 +10,7 @@
 #include "lwm2m/base64.hpp"
 #include "lwm2m/firmware.hpp"
 #include "lwm2m/registry.hpp"
+#include "tests/support/hex.hpp"
 
 namespace fota::lwm2m {
 namespace {
@@ -31,7 +32,7 @@ Result<std::vector<Entry>> read_json(std::string_view payload, const char* path 
 }
 
 Result<std::vector<Entry>> read_cbor(const char* hex, const char* path = "/3") {
-    return decode(at(path), senml_cbor, *from_hex(hex));
+    return decode(at(path), senml_cbor, test::hex(hex));
 }
 
 std::string error_of(const Result<std::vector<Entry>>& result) {
@@ -125,7 +126,7 @@ TEST(SingleFormats, AreForOneResourceOnly) {
 
 TEST(Cbor, OneItemIsTheValue) {
     const auto value = [](const char* hex) {
-        const auto entries = decode(at("/3/0/0"), cbor, *from_hex(hex));
+        const auto entries = decode(at("/3/0/0"), cbor, test::hex(hex));
         return entries ? Result<Value>(entries->front().value) : Failure(entries.error());
     };
     EXPECT_EQ(value("1b7fffffffffffffff"), Value(std::numeric_limits<std::int64_t>::max()));
@@ -148,7 +149,7 @@ TEST(Cbor, OneItemIsTheValue) {
 TEST(Tlv, TheExamplesOfTheSpecification) {
     // OMA LwM2M Core 1.1, section 7.4.3.2: a part of Read /3/0.
     const auto device = decode(at("/3/0"), tlv,
-                               *from_hex("c800144f70656e204d6f62696c6520416c6c69616e6365"
+                               test::hex("c800144f70656e204d6f62696c6520416c6c69616e6365"
                                          "8606410001410105"
                                          "88070842000ed842011388"
                                          "c10964"));
@@ -164,40 +165,40 @@ TEST(Tlv, TheExamplesOfTheSpecification) {
 }
 
 TEST(Tlv, AnEntryHasAsManyBytesAsItSays) {
-    EXPECT_TRUE(decode(at("/3/0"), tlv, *from_hex("880704420000d8")));
-    EXPECT_FALSE(decode(at("/3/0"), tlv, *from_hex("880705420000d8")));
-    EXPECT_FALSE(decode(at("/3/0"), tlv, *from_hex("880708420000d8")));
+    EXPECT_TRUE(decode(at("/3/0"), tlv, test::hex("880704420000d8")));
+    EXPECT_FALSE(decode(at("/3/0"), tlv, test::hex("880705420000d8")));
+    EXPECT_FALSE(decode(at("/3/0"), tlv, test::hex("880708420000d8")));
 }
 
 TEST(Tlv, InstancesOfAnObject) {
     // Section 7.4.3.3: two instances of Access Control.
-    const auto entries = decode(at("/2"), tlv, *from_hex("080009c10001c10102c10300080109c10001c10103c10300"));
+    const auto entries = decode(at("/2"), tlv, test::hex("080009c10001c10102c10300080109c10001c10103c10300"));
     ASSERT_TRUE(entries) << entries.error().text();
     ASSERT_EQ(entries->size(), 6u);
     EXPECT_EQ((*entries)[3].path.text(), "/2/1/0");
     // A single instance without its wrapper is instance 0.
-    const auto bare = decode(at("/3"), tlv, *from_hex("c10964"));
+    const auto bare = decode(at("/3"), tlv, test::hex("c10964"));
     ASSERT_TRUE(bare);
     EXPECT_EQ(bare->front().path.text(), "/3/0/9");
     // A resource instance asked for by itself.
-    const auto one = decode(at("/3/0/7/1"), tlv, *from_hex("42011388"));
+    const auto one = decode(at("/3/0/7/1"), tlv, test::hex("42011388"));
     ASSERT_TRUE(one) << one.error().text();
     EXPECT_EQ(one->front().path.text(), "/3/0/7/1");
 }
 
 TEST(Tlv, NestsOnlyAsTheSpecificationSays) {
-    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, *from_hex("8603c4030000"))), HasSubstr("whole"));
+    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, test::hex("8603c4030000"))), HasSubstr("whole"));
     EXPECT_THAT(error_of(decode(at("/3/0"), tlv,
-                                *from_hex("8603"
+                                test::hex("8603"
                                           "8404410007aa"))),
                 HasSubstr("multiple resource"));
     EXPECT_THAT(error_of(decode(at("/3"), tlv,
-                                *from_hex("0500"
+                                test::hex("0500"
                                           "0301c10901"))),
                 HasSubstr("object instance"));
-    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, *from_hex("410007"))), HasSubstr("resource instance"));
-    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, *from_hex("c10900c1"))), HasSubstr("less"));
-    EXPECT_THAT(error_of(decode(at("/3/0/1"), tlv, *from_hex("c10900"))), HasSubstr("found others"));
+    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, test::hex("410007"))), HasSubstr("resource instance"));
+    EXPECT_THAT(error_of(decode(at("/3/0"), tlv, test::hex("c10900c1"))), HasSubstr("less"));
+    EXPECT_THAT(error_of(decode(at("/3/0/1"), tlv, test::hex("c10900"))), HasSubstr("found others"));
     Bytes many;
     for (std::size_t i = 0; i <= most_entries; ++i) append(many, Bytes{0xc0, 0x01});
     EXPECT_THAT(error_of(decode(at("/3/0"), tlv, many)), HasSubstr("1024"));
@@ -283,13 +284,9 @@ TEST(SenmlJson, DepthAndSizeAreBounded) {
 
 TEST(SenmlCbor, WhatZephyrSends) {
     // Indefinite list and map, base name with the resource as name: [_ {_ -2: "/3/0/", 0: "9", 2: 95}]
-    const auto entries = read_cbor("9fbf21652f332f302f006139 02185f ffff");
-    EXPECT_FALSE(entries) << "white space must not slip into the vectors";
     const auto packed = read_cbor("9fbf21652f332f302f00613902185fffff");
     ASSERT_TRUE(packed) << packed.error().text();
     EXPECT_EQ(packed->front(), (Entry{at("/3/0/9"), std::int64_t{95}}));
-    const auto definite = read_cbor("82a321652f332f302f006131036378797aa200613208 42c228");
-    EXPECT_FALSE(definite);
     const auto both = read_cbor("82a321652f332f302f006131036378797aa20061320842c228");
     ASSERT_TRUE(both) << both.error().text();
     EXPECT_EQ((*both)[0], (Entry{at("/3/0/1"), std::string("xyz")}));
@@ -298,11 +295,6 @@ TEST(SenmlCbor, WhatZephyrSends) {
 
 TEST(SenmlCbor, BaseFieldsAndTextLabels) {
     // [{-2: "/3/0/", -3: 1000, -5: 10, 0: "9", 2: 1, 6: 5}, {0: "1", "vlo": "10:3", 1: "V", 99: [1, {2: 3}]}]
-    const auto entries = read_cbor(
-        "82"
-        "a621652f332f302f221903e8240a006139020106 05"
-        "a4");
-    EXPECT_FALSE(entries);
     const auto good = read_cbor(
         "82"
         "a621652f332f302f221903e8240a00613902010605"
