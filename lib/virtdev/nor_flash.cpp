@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <numeric>
+#include "core/sfdp.h"
 
 namespace fota::virtdev {
 
@@ -18,19 +18,36 @@ constexpr std::uint8_t erased = 0xff;
 /// Enough to see the pattern of a driver's mistake; more would only fill memory.
 constexpr std::size_t max_violations = 1000;
 
-// JESD216B, 16 double words; the table that boards with this part state in their devicetree (`sfdp-bfp`).
-constexpr std::array<std::uint8_t, 64> bfp = {
-    0xe5, 0x20, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x03, 0x44, 0xeb, 0x08, 0x6b, 0x08, 0x3b, 0x04, 0xbb,
-    0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0xff, 0xff, 0xff, 0x00, 0xff, 0x0c, 0x20, 0x0f, 0x52,
-    0x10, 0xd8, 0x00, 0xff, 0x23, 0x72, 0xf5, 0x00, 0x82, 0xed, 0x04, 0xcc, 0x44, 0x83, 0x68, 0x44,
-    0x30, 0xb0, 0x30, 0xb0, 0xf7, 0xc4, 0xd5, 0x5c, 0x00, 0xbe, 0x29, 0xff, 0xf0, 0xd0, 0xff, 0xff};
-
-/// SFDP space with the header, one parameter header and the basic table at 0x30.
-Bytes sfdp_space() {
-    Bytes space = {'S', 'F', 'D', 'P', 0x06, 0x01, 0x00, 0xff, 0x00, 0x06, 0x01, 0x10, 0x30, 0x00, 0x00, 0xff};
-    space.resize(0x30, erased);
-    append(space, bfp);
+/// SFDP space of one revision with one parameter header: the basic table, of 16 double words, at `offset`.
+Bytes sfdp_space(std::uint8_t minor, std::uint8_t offset, BytesView table) {
+    Bytes space = {'S', 'F', 'D', 'P', minor, 1, 0, erased, 0, minor, 1, 16, offset, 0, 0, erased};
+    space.resize(offset, erased);
+    append(space, table);
     return space;
+}
+
+/// A SPI part whose sizes and times are those that its basic table states.
+FlashPart spi_part(std::string name, Bytes jedec_id, std::uint8_t minor, std::uint8_t offset, BytesView table) {
+    FlashPart part{.name = std::move(name),
+                   .size = 0,
+                   .page_size = 0,
+                   .write_size = 1,
+                   .program_time = {},
+                   .erase_types = {},
+                   .jedec_id = std::move(jedec_id),
+                   .sfdp = sfdp_space(minor, offset, table),
+                   .bfp = to_bytes(table)};
+    fota_sfdp stated{};
+    [[maybe_unused]] const auto status = fota_bfp_decode(table.data(), table.size(), &stated);
+    assert(status == FOTA_OK);
+    part.size = static_cast<std::uint32_t>(stated.size);
+    part.page_size = stated.page_size;
+    part.program_time = microseconds(stated.page_program_us);
+    for (const auto& type : stated.erase) {
+        if (type.size != 0) part.erase_types.push_back({type.size, type.opcode, milliseconds(type.typical_ms)});
+    }
+    std::ranges::sort(part.erase_types, {}, &EraseType::size);
+    return part;
 }
 
 }  // namespace
@@ -45,21 +62,15 @@ bool Power::fails_in_this_operation() {
     return fails;
 }
 
-BytesView mx25r6435f_bfp() {
-    return bfp;
-}
+// The tables that boards with these parts state in their devicetree (`sfdp-bfp`), and what the parts answer.
 
 FlashPart mx25r6435f() {
-    return {.name = "MX25R6435F",
-            .size = 8u << 20,
-            .page_size = 256,
-            .write_size = 1,
-            .program_time = microseconds(896),
-            .erase_types = {{4096, 0x20, milliseconds(48)},
-                            {32768, 0x52, milliseconds(240)},
-                            {65536, 0xd8, milliseconds(480)}},
-            .jedec_id = {0xc2, 0x28, 0x17},
-            .sfdp = sfdp_space()};
+    static constexpr std::array<std::uint8_t, 64> table = {
+        0xe5, 0x20, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x03, 0x44, 0xeb, 0x08, 0x6b, 0x08, 0x3b, 0x04, 0xbb,
+        0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0xff, 0xff, 0xff, 0x00, 0xff, 0x0c, 0x20, 0x0f, 0x52,
+        0x10, 0xd8, 0x00, 0xff, 0x23, 0x72, 0xf5, 0x00, 0x82, 0xed, 0x04, 0xcc, 0x44, 0x83, 0x68, 0x44,
+        0x30, 0xb0, 0x30, 0xb0, 0xf7, 0xc4, 0xd5, 0x5c, 0x00, 0xbe, 0x29, 0xff, 0xf0, 0xd0, 0xff, 0xff};
+    return spi_part("MX25R6435F", {0xc2, 0x28, 0x17}, 6, 0x30, table);
 }
 
 FlashPart nrf9160_internal() {
@@ -71,7 +82,8 @@ FlashPart nrf9160_internal() {
             .program_time_per_block = true,
             .erase_types = {{4096, 0, milliseconds(85)}},
             .jedec_id = {},
-            .sfdp = {}};
+            .sfdp = {},
+            .bfp = {}};
 }
 
 NorFlash::NorFlash(FlashPart part, FlashStore store, std::shared_ptr<Power> power)

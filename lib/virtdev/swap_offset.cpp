@@ -42,7 +42,7 @@ Result<void> run_offset_swap(const SlotPair& pair, const SwapStatus& status) {
         } else {
             TRY_VOID(replace_sector(pair.primary, sector, pair.secondary, in));
         }
-        TRY_VOID(write_entry(pair, entry, entry % 2 + 1));
+        TRY_VOID(write_entry(pair.primary, pair.trailer(), entry, entry % 2 + 1));
     }
     if (revert) {
         TRY_VOID(pair.secondary.erase(0, pair.sector_size()));
