@@ -21,9 +21,14 @@ using test::make_image;
 constexpr std::uint32_t block = 512;
 constexpr std::uint32_t slot_size = 10 * 4096;
 
-/// Ten sectors: every step of each algorithm takes place, and all of its operations can be tried.
+/// Ten sectors: every step of each algorithm takes place, and all of its operations can be tried. The scratch area
+/// takes two of them at a time.
 BootConfig small(SwapMode mode) {
-    return {.mode = mode, .primary_size = slot_size, .secondary_size = slot_size, .max_sectors = 16};
+    return {.mode = mode,
+            .primary_size = slot_size,
+            .secondary_size = slot_size,
+            .max_sectors = 16,
+            .scratch_size = 2 * 4096};
 }
 
 class Rig {
