@@ -214,7 +214,13 @@ class Boot {
         const bool update = type != FOTA_SWAP_REVERT;
         const std::uint32_t start = update ? fota_upload_offset(pair_.mode, pair_.sector_size()) : 0;
         TRY(bool blank, header_erased(secondary_, start));
-        if (blank) {
+        // A swap that has begun may have put the previous image there itself.
+        bool misplaced = false;
+        if (start != 0 && !begun) {
+            TRY(auto first, secondary_.read(0, 4));
+            misplaced = load_le32(first.data()) == FOTA_IMAGE_MAGIC;
+        }
+        if (blank && !misplaced) {
             // An erase of the slot that was interrupted can leave the trailer, which would lock the slot for the
             // application.
             if (config_.mode != SwapMode::overwrite) {
@@ -226,14 +232,12 @@ class Boot {
             }
             return std::optional<fota_image_extent>{};
         }
-        TRY(auto image, validate(secondary_, "secondary", start));
-        // A swap that has begun may have put the previous image there itself.
-        if (image && start != 0 && !begun) {
-            TRY(auto first, secondary_.read(0, 4));
-            if (load_le32(first.data()) == FOTA_IMAGE_MAGIC) {
-                log("E: Secondary header magic detected in first sector, wrong upload address?");
-                image.reset();
-            }
+        std::optional<fota_image_extent> image;
+        if (misplaced) {
+            log("E: Secondary header magic detected in first sector, wrong upload address?");
+            log("E: Image in the secondary slot is not valid!");
+        } else {
+            TRY(image, validate(secondary_, "secondary", start));
         }
         if (!image) {
             TRY_VOID(erase_secondary());
@@ -249,10 +253,16 @@ class Boot {
 
     Result<void> run_and_close(const SwapStatus& status) {
         switch (config_.mode) {
-            case SwapMode::offset:
+            case SwapMode::offset: {
+                TRY(const auto images, offset_images(pair_, status));
+                if (!images) {
+                    log("W: Failed reading image headers; Image=0");
+                    return {};
+                }
                 log("I: Starting swap using offset algorithm.");
-                TRY_VOID(run_offset_swap(pair_, status));
+                TRY_VOID(run_offset_swap(pair_, status, *images));
                 break;
+            }
             case SwapMode::scratch:
                 log("I: Starting swap using scratch algorithm.");
                 TRY_VOID(run_scratch_swap(pair_, status));
@@ -354,7 +364,8 @@ class Boot {
         for (std::uint32_t at = 0; at < whole; at += sector) TRY_VOID(primary_.erase(at, sector));
         TRY_VOID(erase_trailer(pair_, primary_));
         const std::uint32_t block = primary_.core().write_size;
-        const std::uint32_t size = (image->end + block - 1) / block * block;
+        // MCUboot's rounding: a whole block more where none is needed.
+        const std::uint32_t size = (image->end / block + 1) * block;
         log("I: Image 0 copying the secondary slot to the primary slot: {:#x} bytes", size);
         for (std::uint32_t at = 0; at < size; at += 1024) {
             TRY(auto bytes, secondary_.read(at, std::min<std::uint32_t>(1024, size - at)));

@@ -4,6 +4,9 @@
 // Three status entries for each piece: secondary copied to scratch, primary to secondary, scratch to primary. They
 // stand in the primary slot's trailer; while a piece that reaches into that trailer's sectors goes through, in a
 // trailer of three entries at the end of the scratch area.
+//
+// As with MCUboot itself one operation is a risk in that case: the erase of the scratch area after its trailer was
+// handed over, if power loss tears it so that its begin is erased and its end is not.
 #pragma once
 
 #include "virtdev/swap_move.hpp"

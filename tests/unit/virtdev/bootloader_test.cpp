@@ -80,6 +80,51 @@ TEST(Bootloader, SwapUsingOffsetConfirmsAndRevertsAndSurvivesEveryOperationOfThe
     ASSERT_TRUE(wrong.board.mark_pending(false));
     EXPECT_EQ(wrong.boot(), 1);
     EXPECT_NE(wrong.last.log.find("Secondary header magic detected in first sector"), std::string::npos);
+    EXPECT_TRUE(wrong.last.secondary_refused);
+    // Also where nothing stands in the second sector.
+    ASSERT_TRUE(wrong.board.secondary().erase(0, wrong.board.secondary().size()));
+    ASSERT_TRUE(wrong.board.secondary().program(0, BytesView(padded).first(4096)));
+    ASSERT_TRUE(wrong.board.mark_pending(false));
+    EXPECT_EQ(wrong.boot(), 1);
+    EXPECT_TRUE(wrong.last.secondary_refused);
+    EXPECT_EQ(std::ranges::count(*wrong.board.secondary().read(0, 40960), 0xff), 40960);
+}
+
+TEST(Bootloader, SwapUsingOffsetCopiesNoSectorsThatHoldNothing) {
+    // 9,552 and 20,552 bytes, five sectors to go through: of the first image three are copied, and one for good
+    // measure.
+    Device device(small(SwapMode::offset));
+    ASSERT_TRUE(device.board.mark_pending(false));
+    const auto before = device.board.external().busy_time();
+    ASSERT_EQ(device.boot(), 2);
+    const auto erases = (device.board.external().busy_time() - before) / std::chrono::milliseconds(48);
+    EXPECT_EQ(erases, 1 + 4) << "the trailer and four sectors";
+    EXPECT_TRUE(device.holds(device.board.secondary(), device.old_image));
+}
+
+TEST(BootloaderPowerLoss, SwapUsingOffsetWithALargerOldImage) {
+    int lost_ways_back = 0;
+    for (std::uint64_t at = 0;; at++) {
+        SCOPED_TRACE(fmt::format("power fails in operation {}", at));
+        Device device(small(SwapMode::offset), 20000, 5000);
+        ASSERT_TRUE(device.board.mark_pending(false));
+        device.board.power().random().seed(at);
+        device.board.power().fail_in(at);
+        if (device.board.reboot()) {
+            EXPECT_GT(at, 100u);
+            break;
+        }
+        const int first = device.boot();
+        ASSERT_EQ(first, 2) << device.last.log;
+        ASSERT_TRUE(device.holds(device.board.primary(), device.new_image));
+        // Not confirmed: the old one comes back, if it is whole.
+        const int second = device.boot();
+        ASSERT_TRUE(second == 1 || second == 2) << device.last.log;
+        ASSERT_TRUE(device.holds(device.board.primary(), second == 1 ? device.old_image : device.new_image));
+        if (second == 2) lost_ways_back++;
+        device.expect_no_violation();
+    }
+    fmt::print("{} operations after which there was no way back\n", lost_ways_back);
 }
 
 TEST(Bootloader, PermanentSwapNeedsNoConfirmation) {
