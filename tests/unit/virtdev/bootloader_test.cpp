@@ -97,8 +97,10 @@ TEST(Bootloader, SwapUsingOffsetCopiesNoSectorsThatHoldNothing) {
     ASSERT_TRUE(device.board.mark_pending(false));
     const auto before = device.board.external().busy_time();
     ASSERT_EQ(device.boot(), 2);
-    const auto erases = (device.board.external().busy_time() - before) / std::chrono::milliseconds(48);
-    EXPECT_EQ(erases, 1 + 4) << "the trailer and four sectors";
+    const auto& part = device.board.external().part();
+    const auto sector = part.erase_types[0].time + 16 * part.program_time;
+    EXPECT_EQ(device.board.external().busy_time() - before, part.erase_types[0].time + 4 * sector)
+        << "the trailer and four sectors";
     EXPECT_TRUE(device.holds(device.board.secondary(), device.old_image));
 }
 
@@ -115,8 +117,8 @@ TEST(BootloaderPowerLoss, SwapUsingOffsetWithALargerOldImage) {
             break;
         }
         const int first = device.boot();
-        ASSERT_EQ(first, 2) << device.last.log;
-        ASSERT_TRUE(device.holds(device.board.primary(), device.new_image));
+        ASSERT_TRUE(first == 2 || device.last.swap == Swap::revert) << device.last.log;
+        ASSERT_TRUE(device.holds(device.board.primary(), first == 2 ? device.new_image : device.old_image));
         // Not confirmed: the old one comes back, if it is whole.
         const int second = device.boot();
         ASSERT_TRUE(second == 1 || second == 2) << device.last.log;
@@ -125,6 +127,9 @@ TEST(BootloaderPowerLoss, SwapUsingOffsetWithALargerOldImage) {
         device.expect_no_violation();
     }
     fmt::print("{} operations after which there was no way back\n", lost_ways_back);
+    // As MCUboot itself: while the last sector goes through it takes the new, shorter image for the old one too and does
+    // not go on with copying that sector.
+    EXPECT_LE(lost_ways_back, 18) << "an erase, sixteen pages and a status entry";
 }
 
 TEST(Bootloader, PermanentSwapNeedsNoConfirmation) {
