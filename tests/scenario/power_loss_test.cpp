@@ -262,7 +262,15 @@ TEST_P(LyingFlash, StuckBitsNeverBootABadImage) {
         const auto offset = static_cast<std::uint32_t>(random() % slot_size);
         const auto mask = static_cast<std::uint8_t>(1u << (random() % 8));
         const auto value = static_cast<std::uint8_t>(random());
-        rig.board.external().stick_bits(offset, mask, value);
+        // Where the package goes; and every fourth time where it is swapped to, or through.
+        const auto& layout = rig.board.bootloader().config();
+        if (i % 4 != 3) {
+            rig.board.external().stick_bits(offset, mask, value);
+        } else if (i % 8 == 3) {
+            rig.board.internal().stick_bits(layout.primary_offset + offset, mask, value);
+        } else {
+            rig.board.internal().stick_bits(layout.scratch_offset + offset % layout.scratch_size, mask, value);
+        }
         if (!rig.push()) refused++;
         expect_nothing_bad_runs(rig);
     }

@@ -127,8 +127,8 @@ TEST(BootloaderPowerLoss, SwapUsingOffsetWithALargerOldImage) {
         device.expect_no_violation();
     }
     fmt::print("{} operations after which there was no way back\n", lost_ways_back);
-    // As MCUboot itself: while the last sector goes through it takes the new, shorter image for the old one too and does
-    // not go on with copying that sector.
+    // As MCUboot itself: while the last sector goes through it takes the new, shorter image for the old one too and
+    // does not go on with copying that sector.
     EXPECT_LE(lost_ways_back, 18) << "an erase, sixteen pages and a status entry";
 }
 
