@@ -203,9 +203,12 @@ class Boot {
         return stated ? counter_.raise(*stated) : Result<void>{};
     }
 
-    Result<bool> header_erased(const FlashArea& slot, std::uint32_t start) const {
-        TRY(auto header, slot.read(start, FOTA_IMAGE_HEADER_SIZE));
-        return std::ranges::all_of(header, [](auto byte) { return byte == FOTA_ERASED; });
+    /// No image to judge: no magic was ever written, or the header says that nothing is to be booted.
+    static Result<bool> nothing_to_boot(const FlashArea& slot, std::uint32_t start) {
+        constexpr std::size_t flags_offset = 16;
+        TRY(const auto header, slot.read(start, FOTA_IMAGE_HEADER_SIZE));
+        const bool erased = load_le32(header.data()) == 0xffffffff;
+        return erased || (load_le32(header.data() + flags_offset) & FOTA_IMAGE_F_NON_BOOTABLE) != 0;
     }
 
     /// The secondary slot's image, if it may be swapped in. What may not is erased, so that it is judged only once.
@@ -213,7 +216,7 @@ class Boot {
         // Swap-using-offset: an update lies one sector in, what a revert brings back at the slot's start.
         const bool update = type != FOTA_SWAP_REVERT;
         const std::uint32_t start = update ? fota_upload_offset(pair_.mode, pair_.sector_size()) : 0;
-        TRY(bool blank, header_erased(secondary_, start));
+        TRY(bool blank, nothing_to_boot(secondary_, start));
         // A swap that has begun may have put the previous image there itself.
         bool misplaced = false;
         if (start != 0 && !begun) {

@@ -68,7 +68,7 @@ TEST(Crowd, FourHundredDevicesSleepInOneProcess) {
     boost::asio::io_context io;
     VirtualClock clock(io);
     VirtualNetwork network(io, clock, 1);
-    const auto image = signed_image("1.0.0", 40'000, 1);
+    const auto image = signed_image("1.0.0", 8'000, 1);
     VirtualEndpoint server_end(network, "server");
     server::LwM2mServer server(io, server_end, clock, server::ServerConfig{});
     std::map<std::string, int> registered;

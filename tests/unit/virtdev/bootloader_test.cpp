@@ -174,6 +174,22 @@ TEST(Bootloader, ABadUpdateIsErasedAndTheOldOneRuns) {
     }
 }
 
+TEST(Bootloader, AnImageThatIsNotToBeBootedStaysWhereItIs) {
+    for (SwapMode mode : {SwapMode::move, SwapMode::offset, SwapMode::scratch, SwapMode::overwrite}) {
+        Device device(small(mode));
+        device.new_image[16] |= FOTA_IMAGE_F_NON_BOOTABLE;
+        device.stage(device.new_image);
+        ASSERT_TRUE(device.board.mark_pending(false));
+        EXPECT_EQ(device.boot(), 1);
+        EXPECT_FALSE(device.last.secondary_refused);
+        const auto start = fota_upload_offset(core_mode(mode), 4096);
+        EXPECT_EQ(*device.board.secondary().read(start, 32),
+                  Bytes(device.new_image.begin(), device.new_image.begin() + 32));
+        // The modes that swap take the request back.
+        EXPECT_EQ(*device.board.next_swap(), mode == SwapMode::overwrite ? FOTA_SWAP_TEST : FOTA_SWAP_NONE);
+    }
+}
+
 TEST(Bootloader, ALowerVersionIsErasedWhereDowngradesArePrevented) {
     for (SwapMode mode : {SwapMode::move, SwapMode::offset, SwapMode::scratch, SwapMode::overwrite}) {
         for (bool prevent : {false, true}) {
