@@ -94,12 +94,12 @@ TEST(Crowd, FourHundredDevicesSleepInOneProcess) {
     fmt::print("{} running devices, {} bytes of memory each\n", crowd, each);
     EXPECT_LT(each, 250'000u);
 
-    clock.run_until([] { return false; }, 10h);
+    clock.run_until([] { return false; }, 5h);
     for (const auto& member : members) {
         const auto& times = heard[member->address];
         const auto name = fmt::format("urn:imei:{:015d}", &member - members.data());
         EXPECT_EQ(registered[name], 1);
-        EXPECT_GE(updated[name], 2);
+        EXPECT_GE(updated[name], 1);
         // Awake for a Register or an Update and its answer, silent for the rest.
         EXPECT_LE(times.size(), static_cast<std::size_t>(2 * (1 + updated[name])));
     }
