@@ -24,6 +24,7 @@
 #include "cli/sim_serial.hpp"
 #include "image/image.hpp"
 #include "image/verify.hpp"
+#include "virtdev/board_quirks.hpp"
 #include "virtdev/device.hpp"
 
 namespace fota::cli {
@@ -104,7 +105,7 @@ Result<virtdev::ImageCheck> image_check(const Options& options) {
     });
 }
 
-Result<std::unique_ptr<virtdev::Board>> board_of(const Options& options) {
+Result<std::unique_ptr<virtdev::Board>> board_of(const Options& options, virtdev::BoardSetup setup) {
     TRY(auto check, image_check(options));
     std::unique_ptr<virtdev::Board> board;
     std::optional<Bytes> image;
@@ -116,19 +117,19 @@ Result<std::unique_ptr<virtdev::Board>> board_of(const Options& options) {
     const auto internal = options.flash_dir + "/internal.bin";
     const bool blank = options.flash_dir.empty() || ::access(internal.c_str(), F_OK) != 0;
     if (blank && !image) return fail(Errc::usage, "expected --image for the empty primary slot, found none");
-    const virtdev::BootConfig layout;
+    const auto& layout = setup.boot;
     if (blank && image->size() > layout.primary_size)
         return fail(Errc::image_too_large,
                     fmt::format("expected an image of at most {} bytes for the primary slot, found {}",
                                 layout.primary_size, image->size()));
     if (options.flash_dir.empty()) {
-        board = std::make_unique<virtdev::Board>(layout, std::move(check));
+        board = std::make_unique<virtdev::Board>(layout, std::move(check), std::move(setup.external));
     } else {
         if (::mkdir(options.flash_dir.c_str(), 0777) != 0 && errno != EEXIST)
             return fail(Error(Errc::file_unwritable, fmt::format("expected a directory for the flash at {}, found {}",
                                                                  shown_path(options.flash_dir), std::strerror(errno)))
                             .with("file", options.flash_dir));
-        TRY(board, virtdev::Board::on_files(options.flash_dir, layout, std::move(check)));
+        TRY(board, virtdev::Board::on_files(options.flash_dir, layout, std::move(check), std::move(setup.external)));
     }
     if (!board->blank()) return board;
     TRY_VOID(board->flash_image(*image));
@@ -239,6 +240,10 @@ int list_quirks(Program& program) {
         rows.push_back({{"name", info.name}, {"help", info.help}});
         program.out.line(fmt::format("{:<26} {}", info.name, info.help));
     }
+    for (const auto& info : virtdev::all_board_quirks()) {
+        rows.push_back({{"name", info.name}, {"help", info.help}});
+        program.out.line(fmt::format("{:<26} {}", info.name, info.help));
+    }
     for (const auto& info : virtdev::all_smp_quirks()) {
         rows.push_back({{"name", info.name}, {"help", info.help}});
         program.out.line(fmt::format("{:<26} {}", info.name, info.help));
@@ -263,10 +268,11 @@ Result<std::string> simulate(Program& program, const Options& options) {
                     fmt::format("expected an endpoint of at most 256 bytes, found {}", options.endpoint.size()));
     auto names = options.quirks;
     TRY(const auto serial_quirks, take_smp_quirks(names));
+    TRY(auto setup, virtdev::take_board_quirks(names));
     TRY(const auto quirks, virtdev::QuirkSet::parse(names));
     TRY(auto target, parse_server(options.bootstrap.empty() ? options.server : options.bootstrap));
     TRY(auto credentials, credentials_of(options, target));
-    TRY(const auto board, board_of(options));
+    TRY(const auto board, board_of(options, std::move(setup)));
 
     auto& out = program.out;
     say_what_it_is(out, options.key.empty());

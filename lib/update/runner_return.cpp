@@ -14,6 +14,14 @@ constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 /// After Execute: how often a reachable device is asked whether it has given up.
 constexpr Milliseconds return_poll{30'000};
 
+/// A device that was to go back to an older version and did not: it cannot say why, MCUboot erases the image without a
+/// trace.
+std::string downgrade_note(const DeviceFacts& facts, const Target& target) {
+    const auto reported = parse_reported(reported_version(facts, target));
+    if (target.component != Component::app || !reported || reported->version <= target.version) return {};
+    return "; its bootloader seems to refuse a lower version or security counter (downgrade prevention)";
+}
+
 }  // namespace
 
 /// Object 33629 may update linked instances along: this update is of one component alone (argument 0, empty).
@@ -64,18 +72,20 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
             return fail(Errc::deferred, "the device deferred the update (Result 11)");
         case Proof::not_applied:
             return fail(Errc::device_did_not_apply,
-                        fmt::format("expected the update to be applied, found Result {} in State {}",
-                                    lwm2m::result_text(facts.result), lwm2m::state_text(facts.state)));
+                        fmt::format("expected the update to be applied, found Result {} in State {}{}",
+                                    lwm2m::result_text(facts.result), lwm2m::state_text(facts.state),
+                                    downgrade_note(facts, target_)));
         case Proof::rolled_back:
             return fail(
                 Errc::rolled_back,
-                registrations >= 2
+                registrations >= 2 && downgrade_note(facts, target_).empty()
                     ? fmt::format(
                           "expected {} to run after {} registrations, found {}: the bootloader reverted, the new "
                           "image never confirmed itself",
                           target_.text(), registrations, printable(reported_version(facts, target_)))
-                    : fmt::format("expected {} to run, found {} with Result {}", target_.text(),
-                                  printable(reported_version(facts, target_)), lwm2m::result_text(facts.result)));
+                    : fmt::format("expected {} to run, found {} with Result {}{}", target_.text(),
+                                  printable(reported_version(facts, target_)), lwm2m::result_text(facts.result),
+                                  downgrade_note(facts, target_)));
         case Proof::unknown:
             return fail(Errc::not_proven, fmt::format("expected a version such as {} in 3/0/3, found \"{}\"",
                                                       target_.text(), printable(reported_version(facts, target_))));

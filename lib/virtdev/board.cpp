@@ -12,13 +12,14 @@ constexpr std::uint32_t record_size = 4096;
 
 }  // namespace
 
-Board::Board(const BootConfig& config, ImageCheck image_check)
-    : Board(config, std::move(image_check), FlashStore::memory(nrf9160_internal().size),
-            FlashStore::memory(mx25r6435f().size), true) {}
+Board::Board(const BootConfig& config, ImageCheck image_check, FlashPart external)
+    : Board(config, std::move(image_check), external, FlashStore::memory(nrf9160_internal().size),
+            FlashStore::memory(external.size), true) {}
 
-Board::Board(const BootConfig& config, ImageCheck image_check, FlashStore internal, FlashStore external, bool blank)
+Board::Board(const BootConfig& config, ImageCheck image_check, FlashPart part, FlashStore internal, FlashStore external,
+             bool blank)
     : internal_(nrf9160_internal(), std::move(internal), power_),
-      external_(mx25r6435f(), std::move(external), power_),
+      external_(std::move(part), std::move(external), power_),
       bootloader_(config, std::move(image_check)),
       primary_(internal_, config.primary_offset, config.primary_size),
       secondary_(external_, config.secondary_offset, config.secondary_size),
@@ -30,12 +31,12 @@ Board::Board(const BootConfig& config, ImageCheck image_check, FlashStore intern
 }
 
 Result<std::unique_ptr<Board>> Board::on_files(const std::string& directory, const BootConfig& config,
-                                               ImageCheck image_check) {
+                                               ImageCheck image_check, FlashPart part) {
     TRY(auto internal, FlashStore::file(directory + "/internal.bin", nrf9160_internal().size));
-    TRY(auto external, FlashStore::file(directory + "/external.bin", mx25r6435f().size));
+    TRY(auto external, FlashStore::file(directory + "/external.bin", part.size));
     const bool blank = internal.fresh();
     return std::unique_ptr<Board>(
-        new Board(config, std::move(image_check), std::move(internal), std::move(external), blank));
+        new Board(config, std::move(image_check), std::move(part), std::move(internal), std::move(external), blank));
 }
 
 Result<void> Board::flash_image(BytesView image) {

@@ -17,11 +17,11 @@ namespace fota::virtdev {
 
 class Board {
   public:
-    /// In memory.
-    Board(const BootConfig& config, ImageCheck check);
-    /// On `directory`/internal.bin (1 MiB) and external.bin (8 MiB), raw; absent files are created erased.
+    /// In memory. The external part must hold the secondary slot.
+    Board(const BootConfig& config, ImageCheck check, FlashPart external = mx25r6435f());
+    /// On `directory`/internal.bin (1 MiB) and external.bin (of the part's size), raw; absent files are created erased.
     static Result<std::unique_ptr<Board>> on_files(const std::string& directory, const BootConfig& config,
-                                                   ImageCheck check);
+                                                   ImageCheck check, FlashPart external = mx25r6435f());
 
     /// True if internal.bin was just created (and always in memory): nothing is in the primary slot yet.
     bool blank() const noexcept { return blank_; }
@@ -53,7 +53,8 @@ class Board {
     const Bootloader& bootloader() const noexcept { return bootloader_; }
 
   private:
-    Board(const BootConfig& config, ImageCheck check, FlashStore internal, FlashStore external, bool blank);
+    Board(const BootConfig& config, ImageCheck check, FlashPart part, FlashStore internal, FlashStore external,
+          bool blank);
 
     std::shared_ptr<Power> power_ = std::make_shared<Power>();
     NorFlash internal_;

@@ -7,8 +7,10 @@
 
 #include "base/sha256.hpp"
 #include "core/area.h"
+#include "virtdev/security_counter.hpp"
 #include "virtdev/swap_move.hpp"
 #include "virtdev/swap_offset.hpp"
+#include "virtdev/swap_scratch.hpp"
 
 namespace fota::virtdev {
 
@@ -67,7 +69,9 @@ class Boot {
           check_(image_check),
           primary_(internal, config.primary_offset, config.primary_size),
           secondary_(external, config.secondary_offset, config.secondary_size),
-          pair_{primary_, secondary_, config.max_sectors, core_mode(config.mode)} {}
+          scratch_(internal, config.scratch_offset, config.scratch_size),
+          counter_(internal, config.counter_slots),
+          pair_{primary_, secondary_, config.max_sectors, core_mode(config.mode), &scratch_} {}
 
     Result<BootResult> run() {
         log("I: Starting bootloader (a model of MCUboot, not MCUboot)");
@@ -95,6 +99,7 @@ class Boot {
             log("W: Cannot upgrade: not same sector layout");
             return false;
         }
+        if (config_.mode == SwapMode::scratch) return scratch_compatible(primary, secondary);
         if (primary != secondary &&
             (config_.mode == SwapMode::offset ? primary + 1 != secondary : primary != secondary + 1)) {
             log("W: Cannot upgrade: not a compatible amount of sectors");
@@ -107,6 +112,16 @@ class Boot {
         return true;
     }
 
+    bool scratch_compatible(std::uint32_t primary, std::uint32_t secondary) {
+        const char* reason = primary > config_.max_sectors || secondary > config_.max_sectors
+                                 ? "more sectors than allowed"
+                             : scratch_.size() < primary_.sector_size() ? "not all sectors fit inside scratch"
+                             : primary != secondary                     ? "slots are not compatible"
+                                                                        : nullptr;
+        if (reason != nullptr) log("W: Cannot upgrade: {}", reason);
+        return reason == nullptr;
+    }
+
     Result<fota_swap_state> trailer_of(const FlashArea& slot) const {
         fota_swap_state state{};
         TRY_VOID(check(fota_trailer_read(&slot.core(), &state), "reading a slot's trailer"));
@@ -116,12 +131,22 @@ class Boot {
     Result<void> read_trailers() {
         TRY(primary_state_, trailer_of(primary_));
         TRY(secondary_state_, trailer_of(secondary_));
-        for (const auto& [name, state] : {std::pair{"Primary", &primary_state_}, {"Secondary", &secondary_state_}}) {
-            log("I: {} image: magic={}, swap_type={:#x}, copy_done={:#x}, image_ok={:#x}", name,
-                magic_name(state->magic), static_cast<unsigned>(state->swap_type),
-                static_cast<unsigned>(state->copy_done), static_cast<unsigned>(state->image_ok));
-        }
+        log_trailer("Primary image", primary_state_);
+        if (config_.mode != SwapMode::scratch) log_trailer("Secondary image", secondary_state_);
         return {};
+    }
+
+    void log_trailer(const char* name, const fota_swap_state& state) {
+        log("I: {}: magic={}, swap_type={:#x}, copy_done={:#x}, image_ok={:#x}", name, magic_name(state.magic),
+            static_cast<unsigned>(state.swap_type), static_cast<unsigned>(state.copy_done),
+            static_cast<unsigned>(state.image_ok));
+    }
+
+    Result<SwapStatus> swap_status() {
+        if (config_.mode != SwapMode::scratch) return read_swap_status(pair_, primary_state_, secondary_state_);
+        TRY(const auto state, trailer_of(scratch_));
+        log_trailer("Scratch", state);
+        return read_scratch_status(pair_, primary_state_, state);
     }
 
     /// Is there an image that this bootloader would start? nullopt and a reason in the log if not.
@@ -142,16 +167,48 @@ class Boot {
             reason = "it is marked as not bootable";
         } else {
             TRY(auto bytes, slot.read(start, extent.end));
-            if (auto verdict = check_(bytes); !verdict) reason = verdict.error().text();
+            if (auto verdict = check_(bytes); !verdict) {
+                reason = verdict.error().text();
+            } else if (config_.hardware_counter) {
+                TRY(reason, counter_objection(bytes));
+            }
         }
         if (reason.empty()) return extent;
         log("E: Image in the {} slot is not valid! ({})", name, reason);
         return std::optional<fota_image_extent>{};
     }
 
-    Result<bool> header_erased(const FlashArea& slot, std::uint32_t start) const {
-        TRY(auto header, slot.read(start, FOTA_IMAGE_HEADER_SIZE));
-        return std::ranges::all_of(header, [](auto byte) { return byte == FOTA_ERASED; });
+    /// What the device's own security counter has against an image; empty: nothing.
+    Result<std::string> counter_objection(BytesView image) {
+        TRY(const auto held, counter_.value());
+        const auto stated = security_counter(image);
+        if (!stated) return std::string("it states no security counter");
+        if (*stated < held) {
+            log("E: Image security counter value {} lower than monotonic value {}", *stated, held);
+            return fmt::format("its security counter {} is below the device's {}", *stated, held);
+        }
+        if (*stated == held) return std::string();
+        TRY(const bool possible, counter_.can_rise_to(*stated));
+        if (possible) return std::string();
+        log("E: Security counter update is not possible, possibly the maximum number of security updates has been "
+            "reached.");
+        return fmt::format("the device's security counter cannot rise to {}", *stated);
+    }
+
+    /// The counter rises to that of an image that stays.
+    Result<void> raise_counter(const fota_image_extent& image) {
+        if (!config_.hardware_counter) return {};
+        TRY(const auto bytes, primary_.read(0, image.end));
+        const auto stated = security_counter(bytes);
+        return stated ? counter_.raise(*stated) : Result<void>{};
+    }
+
+    /// No image to judge: no magic was ever written, or the header says that nothing is to be booted.
+    static Result<bool> nothing_to_boot(const FlashArea& slot, std::uint32_t start) {
+        constexpr std::size_t flags_offset = 16;
+        TRY(const auto header, slot.read(start, FOTA_IMAGE_HEADER_SIZE));
+        const bool erased = load_le32(header.data()) == 0xffffffff;
+        return erased || (load_le32(header.data() + flags_offset) & FOTA_IMAGE_F_NON_BOOTABLE) != 0;
     }
 
     /// The secondary slot's image, if it may be swapped in. What may not is erased, so that it is judged only once.
@@ -159,8 +216,14 @@ class Boot {
         // Swap-using-offset: an update lies one sector in, what a revert brings back at the slot's start.
         const bool update = type != FOTA_SWAP_REVERT;
         const std::uint32_t start = update ? fota_upload_offset(pair_.mode, pair_.sector_size()) : 0;
-        TRY(bool blank, header_erased(secondary_, start));
-        if (blank) {
+        TRY(bool blank, nothing_to_boot(secondary_, start));
+        // A swap that has begun may have put the previous image there itself.
+        bool misplaced = false;
+        if (start != 0 && !begun) {
+            TRY(auto first, secondary_.read(0, 4));
+            misplaced = load_le32(first.data()) == FOTA_IMAGE_MAGIC;
+        }
+        if (blank && !misplaced) {
             // An erase of the slot that was interrupted can leave the trailer, which would lock the slot for the
             // application.
             if (config_.mode != SwapMode::overwrite) {
@@ -172,20 +235,15 @@ class Boot {
             }
             return std::optional<fota_image_extent>{};
         }
-        TRY(auto image, validate(secondary_, "secondary", start));
-        // A swap that has begun may have put the previous image there itself.
-        if (image && start != 0 && !begun) {
-            TRY(auto first, secondary_.read(0, 4));
-            if (load_le32(first.data()) == FOTA_IMAGE_MAGIC) {
-                log("E: Secondary header magic detected in first sector, wrong upload address?");
-                image.reset();
-            }
+        std::optional<fota_image_extent> image;
+        if (misplaced) {
+            log("E: Secondary header magic detected in first sector, wrong upload address?");
+            log("E: Image in the secondary slot is not valid!");
+        } else {
+            TRY(image, validate(secondary_, "secondary", start));
         }
         if (!image) {
-            result_.secondary_refused = true;
-            for (std::uint32_t at = 0; at < secondary_.size(); at += secondary_.sector_size()) {
-                TRY_VOID(secondary_.erase(at, secondary_.sector_size()));
-            }
+            TRY_VOID(erase_secondary());
         }
         return image;
     }
@@ -197,30 +255,55 @@ class Boot {
     }
 
     Result<void> run_and_close(const SwapStatus& status) {
-        const bool offset = config_.mode == SwapMode::offset;
-        log("I: Starting swap using {} algorithm.", offset ? "offset" : "move");
-        TRY_VOID(offset ? run_offset_swap(pair_, status) : run_swap(pair_, status));
+        switch (config_.mode) {
+            case SwapMode::offset: {
+                TRY(const auto images, offset_images(pair_, status));
+                if (!images) {
+                    log("W: Failed reading image headers; Image=0");
+                    return {};
+                }
+                log("I: Starting swap using offset algorithm.");
+                TRY_VOID(run_offset_swap(pair_, status, *images));
+                break;
+            }
+            case SwapMode::scratch:
+                log("I: Starting swap using scratch algorithm.");
+                TRY_VOID(run_scratch_swap(pair_, status));
+                break;
+            default:
+                log("I: Starting swap using move algorithm.");
+                TRY_VOID(run_swap(pair_, status));
+        }
         if (status.type == FOTA_SWAP_REVERT || status.type == FOTA_SWAP_PERMANENT) TRY_VOID(set_image_ok());
         TRY_VOID(check(fota_trailer_write_copy_done(&primary_.core()), "writing the copy_done flag"));
         result_.swap = swap_of(status.type);
         return {};
     }
 
-    bool is_downgrade(const fota_image_extent& update, const fota_image_extent& running) const {
+    static bool lower_version(const fota_image_extent& update, const fota_image_extent& running) {
         const auto order = [](const fota_image_version& v) { return std::tuple(v.major, v.minor, v.revision); };
-        return config_.prevent_downgrade && order(update.header.version) < order(running.header.version);
+        return order(update.header.version) < order(running.header.version);
     }
 
-    Result<void> refuse_downgrade() {
-        log("I: Image 0 in slot 1 erased due to downgrade prevention");
+    Result<bool> is_downgrade(const fota_image_extent& update, const fota_image_extent& running) const {
+        if (config_.downgrade != Downgrade::by_counter)
+            return config_.downgrade == Downgrade::by_version && lower_version(update, running);
+        TRY(const auto now, primary_.read(0, running.end));
+        const auto held = security_counter(now);
+        if (!held) return false;
+        TRY(const auto next, secondary_.read(fota_upload_offset(pair_.mode, pair_.sector_size()), update.end));
+        return security_counter(next).value_or(0) < *held || !security_counter(next);
+    }
+
+    Result<void> erase_secondary() {
         result_.secondary_refused = true;
-        return secondary_.erase(0, secondary_.size());
+        return erase_sectors(secondary_, 0, secondary_.size());
     }
 
     Result<void> swap() {
         TRY_VOID(read_trailers());
-        TRY(auto status, read_swap_status(pair_, primary_state_, secondary_state_));
-        log("I: Boot source: {}", status.in_primary ? "primary slot" : "none");
+        TRY(auto status, swap_status());
+        log("I: Boot source: {}", status.in_primary ? "primary slot" : status.in_scratch ? "scratch" : "none");
         if (!status.fresh()) {
             if (status.swap_size <= limit_of(config_, pair_.sector_size())) return run_and_close(status);
             log("E: Detected inconsistent status!");
@@ -243,7 +326,13 @@ class Boot {
             // A swap that the trailer already announces must not be tried again.
             return begun ? set_image_ok() : Result<void>{};
         }
-        if (!begun && status.type != FOTA_SWAP_REVERT && is_downgrade(*image, running)) return refuse_downgrade();
+        if (!begun && status.type != FOTA_SWAP_REVERT) {
+            TRY(const bool lower, is_downgrade(*image, running));
+            if (lower) {
+                log("I: Image 0 in slot 1 erased due to downgrade prevention");
+                return erase_secondary();
+            }
+        }
         status.swap_size = std::max(image->end, running.end);
         status.primary_tlvs = static_cast<std::uint16_t>(running.end - running.hashed_size);
         status.secondary_tlvs = static_cast<std::uint16_t>(image->end - image->hashed_size);
@@ -266,7 +355,10 @@ class Boot {
 
         fota_image_extent running{};
         const bool known = fota_image_walk(&primary_.core(), primary_.size(), &running) == FOTA_OK;
-        if (known && is_downgrade(*image, running)) return refuse_downgrade();
+        if (known && config_.downgrade == Downgrade::by_version && lower_version(*image, running)) {
+            log("E: Insufficient version in secondary slot");
+            return erase_secondary();
+        }
 
         log("I: Image 0 upgrade secondary slot -> primary slot");
         const std::uint32_t sector = primary_.sector_size();
@@ -275,13 +367,15 @@ class Boot {
         for (std::uint32_t at = 0; at < whole; at += sector) TRY_VOID(primary_.erase(at, sector));
         TRY_VOID(erase_trailer(pair_, primary_));
         const std::uint32_t block = primary_.core().write_size;
-        const std::uint32_t size = (image->end + block - 1) / block * block;
+        // MCUboot's rounding: a whole block more where none is needed.
+        const std::uint32_t size = (image->end / block + 1) * block;
         log("I: Image 0 copying the secondary slot to the primary slot: {:#x} bytes", size);
         for (std::uint32_t at = 0; at < size; at += 1024) {
             TRY(auto bytes, secondary_.read(at, std::min<std::uint32_t>(1024, size - at)));
             TRY_VOID(primary_.program(at, bytes));
         }
         TRY_VOID(check(fota_trailer_write_magic(&primary_.core()), "writing the magic"));
+        TRY_VOID(raise_counter(*image));
         TRY_VOID(secondary_.erase(0, secondary_.sector_size()));
         TRY_VOID(secondary_.erase(secondary_.size() - secondary_.sector_size(), secondary_.sector_size()));
         result_.swap = swap_of(type);
@@ -294,6 +388,9 @@ class Boot {
             log("E: Unable to find bootable image");
             return std::move(result_);
         }
+        TRY(const auto state, trailer_of(primary_));
+        // Not before it is sure that there is no way back: a revert must still be possible.
+        if (state.magic != FOTA_MAGIC_GOOD || state.image_ok == FOTA_FLAG_SET) TRY_VOID(raise_counter(*image));
         result_.booted = true;
         result_.header = image->header;
         if (image->hash_size != 0) {
@@ -309,6 +406,8 @@ class Boot {
     const ImageCheck& check_;
     FlashArea primary_;
     FlashArea secondary_;
+    FlashArea scratch_;
+    MonotonicCounter counter_;
     SlotPair pair_;
     fota_swap_state primary_state_{};
     fota_swap_state secondary_state_{};
@@ -323,10 +422,26 @@ fota_boot_mode core_mode(SwapMode mode) noexcept {
             return FOTA_BOOT_MOVE;
         case SwapMode::offset:
             return FOTA_BOOT_OFFSET;
+        case SwapMode::scratch:
+            return FOTA_BOOT_SCRATCH;
         case SwapMode::overwrite:
             break;
     }
     return FOTA_BOOT_OVERWRITE;
+}
+
+std::string swap_mode_name(SwapMode mode) {
+    switch (mode) {
+        case SwapMode::move:
+            return "move";
+        case SwapMode::offset:
+            return "offset";
+        case SwapMode::scratch:
+            return "scratch";
+        case SwapMode::overwrite:
+            break;
+    }
+    return "overwrite";
 }
 
 ImageCheck hash_only() {

@@ -2,9 +2,9 @@
 // bootutil_public.c) on the same on-flash format, so that images padded by imgtool and trailers written by a real
 // application mean the same here.
 //
-// Swap-using-move and swap-using-offset with test, confirm, revert and permanent, and overwrite-only (its fast form, as
-// Zephyr builds it). Every step can lose power in any flash operation and goes on at the next boot. One image pair, no
-// encryption, no scratch area.
+// Swap-using-move, swap-using-offset and swap-using-scratch with test, confirm, revert and permanent, and
+// overwrite-only (its fast form, as Zephyr builds it). Every step can lose power in any flash operation and goes on at
+// the next boot. One image pair, no encryption.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,16 @@
 
 namespace fota::virtdev {
 
-enum class SwapMode { move, offset, overwrite };
+enum class SwapMode { move, offset, scratch, overwrite };
+
+/// What an update must not be below (CONFIG_MCUBOOT_DOWNGRADE_PREVENTION): nothing; the running image's version,
+/// without the build number; its security counter, for the modes that swap (..._SECURITY_COUNTER).
+enum class Downgrade { allowed, by_version, by_counter };
 
 /// As the firmware core names it.
 fota_boot_mode core_mode(SwapMode mode) noexcept;
+/// "move", "offset", "scratch", "overwrite": as object 26245 states it.
+std::string swap_mode_name(SwapMode mode);
 
 /// The nRF9160-DK with its secondary slot in external flash.
 struct BootConfig {
@@ -33,8 +39,13 @@ struct BootConfig {
     std::uint32_t secondary_offset = 0;  ///< in the external flash
     std::uint32_t secondary_size = 0xe8000;
     std::uint32_t max_sectors = 256;  ///< CONFIG_BOOT_MAX_IMG_SECTORS
-    /// CONFIG_MCUBOOT_DOWNGRADE_PREVENTION: an update of a lower version (without the build number) is erased.
-    bool prevent_downgrade = false;
+    Downgrade downgrade = Downgrade::allowed;
+    /// CONFIG_MCUBOOT_HARDWARE_DOWNGRADE_PREVENTION: no image may state a security counter below the one that the
+    /// device holds, which rises to that of each image that stays.
+    bool hardware_counter = false;
+    std::uint32_t counter_slots = 240;       ///< how often it can rise
+    std::uint32_t scratch_offset = 0xf9000;  ///< in the internal flash, used by SwapMode::scratch
+    std::uint32_t scratch_size = 0x7000;
 };
 
 /// Judges an image as the bootloader would: from the header's first byte to the end of the last TLV. An error means

@@ -73,13 +73,17 @@ struct FlashPart {
     std::vector<EraseType> erase_types;  ///< ascending
     Bytes jedec_id;                      ///< empty: not a SPI part
     Bytes sfdp;                          ///< SFDP space from address 0; empty: none
+    Bytes bfp;                           ///< its basic flash parameter table
 };
 
 /// MX25R6435F: 8 MiB, id c2 28 17, erase 4/32/64 KiB (20h, 52h, D8h), times as its SFDP table states them (48, 240, 480
 /// ms).
 FlashPart mx25r6435f();
-/// The 64 bytes of the MX25R6435F's basic flash parameter table.
-BytesView mx25r6435f_bfp();
+/// GD25LE255E (Thingy:91 X), id c8 60 19, and GD25WB256E3IR (nRF9161-DK, nRF9151-DK), id c8 65 19: 32 MiB.
+FlashPart gd25le255e();
+FlashPart gd25wb256e();
+/// W25Q32JV (nRF9160 Feather): 4 MiB, id ef 40 16.
+FlashPart w25q32jv();
 /// nRF9160: 1 MiB, 4 KiB pages, 32-bit words.
 FlashPart nrf9160_internal();
 

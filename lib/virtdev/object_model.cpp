@@ -151,15 +151,13 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
         case 2:
             return integer(flash.part().erase_types.front().size);
         case 3:
-            return opaque(mx25r6435f_bfp());
+            return opaque(flash.part().bfp);
         case 4:
             return integer(config.primary_size);
         case 5:
             return integer(config.secondary_size);
         case 6:
-            return text(config.mode == SwapMode::move     ? "move"
-                        : config.mode == SwapMode::offset ? "offset"
-                                                          : "overwrite");
+            return text(swap_mode_name(config.mode));
         case 7:
             return opaque(board_.running() ? BytesView(board_.running()->hash) : BytesView());
         case 8:

@@ -17,6 +17,21 @@ constexpr std::uint64_t bad_state = 6;
 constexpr std::uint64_t unsupported = 8;
 constexpr Milliseconds whole_erase{20'000};
 
+/// As the command "bootloader information" numbers them.
+int smp_mode(SwapMode mode) {
+    switch (mode) {
+        case SwapMode::scratch:
+            return 1;
+        case SwapMode::overwrite:
+            return 2;
+        case SwapMode::move:
+            return 3;
+        case SwapMode::offset:
+            break;
+    }
+    return 9;
+}
+
 std::string version_in(const fota_image_version& version) {
     auto out = fmt::format("{}.{}.{}", version.major, version.minor, version.revision);
     if (version.build != 0) out += fmt::format(".{}", version.build);
@@ -155,7 +170,7 @@ SmpApplication::Outcome SmpApplication::os(const smp::Message& request, const Js
         case 8:
             if (!optional) return missing;
             if (smp::text(body, "query") == "mode")
-                return Done{{{"mode", board_.bootloader().config().mode == SwapMode::move ? 3 : 2}}};
+                return Done{{{"mode", smp_mode(board_.bootloader().config().mode)}}};
             if (body.contains("query")) return std::unexpected(Refused{group::os, 3, unknown, "no answer"});
             return Done{{{"bootloader", "MCUboot"}}};
         default:

@@ -10,7 +10,7 @@ constexpr std::uint32_t copy_buffer = 1024;
 
 /// One entry for each sector moved, then two for each sector swapped.
 Result<void> write_status(const SlotPair& pair, const SwapStatus& status) {
-    return write_entry(pair,
+    return write_entry(pair.primary, pair.trailer(),
                        status.phase == SwapStatus::Phase::move
                            ? status.index - 1
                            : pair.max_sectors + 2 * (status.index - 1) + status.step - 1,
@@ -61,21 +61,32 @@ Result<void> swap_sector(const SlotPair& pair, SwapStatus& status) {
 
 }  // namespace
 
-Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index) {
-    const std::uint32_t size = to.sector_size();
-    TRY_VOID(to.erase(to_index * size, size));
-    for (std::uint32_t at = 0; at < size; at += copy_buffer) {
-        TRY(auto bytes, from.read(from_index * size + at, std::min(copy_buffer, size - at)));
-        TRY_VOID(to.program(to_index * size + at, bytes));
+Result<void> erase_sectors(FlashArea& area, std::uint32_t offset, std::uint32_t size) {
+    for (std::uint32_t at = 0; at < size; at += area.sector_size()) {
+        TRY_VOID(area.erase(offset + at, area.sector_size()));
     }
     return {};
 }
 
-Result<void> write_entry(const SlotPair& pair, std::uint32_t entry, std::uint32_t step) {
-    const auto trailer = pair.trailer();
+Result<void> copy_bytes(FlashArea& to, std::uint32_t to_offset, const FlashArea& from, std::uint32_t from_offset,
+                        std::uint32_t size) {
+    for (std::uint32_t at = 0; at < size; at += copy_buffer) {
+        TRY(auto bytes, from.read(from_offset + at, std::min(copy_buffer, size - at)));
+        TRY_VOID(to.program(to_offset + at, bytes));
+    }
+    return {};
+}
+
+Result<void> replace_sector(FlashArea& to, std::uint32_t to_index, const FlashArea& from, std::uint32_t from_index) {
+    const std::uint32_t size = to.sector_size();
+    TRY_VOID(to.erase(to_index * size, size));
+    return copy_bytes(to, to_index * size, from, from_index * size, size);
+}
+
+Result<void> write_entry(FlashArea& area, const fota_trailer& trailer, std::uint32_t entry, std::uint32_t step) {
     Bytes bytes(trailer.write_size, FOTA_ERASED);
     bytes[0] = static_cast<std::uint8_t>(step);
-    return pair.primary.program(fota_trailer_status_offset(&trailer) + entry * trailer.write_size, bytes);
+    return area.program(fota_trailer_status_offset(&trailer) + entry * trailer.write_size, bytes);
 }
 
 Result<void> init_status(const SlotPair& pair, FlashArea& area, const SwapStatus& status) {

@@ -90,6 +90,19 @@ class Push(Bench):
         self.assertEqual(run.result["outcome"], "updated")
         self.assertLess(run.result["seconds"], 20)
 
+    def test_other_boards_swap_and_refuse_in_their_way(self):
+        self.start_sim("--quirk", "boot-scratch", "--quirk", "boot-no-downgrade", "--quirk", "flash-w25q32jv")
+        self.assertEqual(self.push(expect=0).result["outcome"], "updated")
+        self.assertEqual((self.dir / "flash" / "external.bin").stat().st_size, 4 << 20)
+        log = (self.dir / "sim-0.log").read_text(encoding="utf-8")
+        self.assertEqual(len(self.sim_events("swapped")), 1, log)
+        back = self.push("1.0.0.bin", "--allow-downgrade", "field return", expect=9)
+        self.assertEqual(back.result["outcome"], "rolled-back", back)
+        self.assertIn("downgrade prevention", back.result["error"]["message"])
+        unknown = self.run_fotactl("sim", "--endpoint", ENDPOINT, "--server", "coap://127.0.0.1:5683", "--quirk",
+                                   "flash-none", expect=2)
+        self.assertIn("--quirk list", unknown.err)
+
     def test_a_terminal_gets_a_bar_and_no_json(self):
         self.start_sim()
         run = self.run_on_terminal(*self.arguments())

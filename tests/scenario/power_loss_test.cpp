@@ -21,9 +21,14 @@ using test::make_image;
 constexpr std::uint32_t block = 512;
 constexpr std::uint32_t slot_size = 10 * 4096;
 
-/// Ten sectors: every step of each algorithm takes place, and all of its operations can be tried.
+/// Ten sectors: every step of each algorithm takes place, and all of its operations can be tried. The scratch area
+/// takes two of them at a time.
 BootConfig small(SwapMode mode) {
-    return {.mode = mode, .primary_size = slot_size, .secondary_size = slot_size, .max_sectors = 16};
+    return {.mode = mode,
+            .primary_size = slot_size,
+            .secondary_size = slot_size,
+            .max_sectors = 16,
+            .scratch_size = 2 * 4096};
 }
 
 class Rig {
@@ -153,22 +158,11 @@ void fail_at(Rig& rig, std::uint64_t at) {
     ASSERT_FALSE(rig.board.power().on());
 }
 
-std::string mode_name(SwapMode mode) {
-    switch (mode) {
-        case SwapMode::move:
-            return "move";
-        case SwapMode::offset:
-            return "offset";
-        case SwapMode::overwrite:
-            return "overwrite";
-    }
-    return "";
-}
-
 class PowerLoss : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Modes, PowerLoss, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
-                         [](const auto& mode) { return mode_name(mode.param); });
+const auto all_modes = testing::Values(SwapMode::move, SwapMode::offset, SwapMode::scratch, SwapMode::overwrite);
+
+INSTANTIATE_TEST_SUITE_P(Modes, PowerLoss, all_modes, [](const auto& mode) { return swap_mode_name(mode.param); });
 
 TEST_P(PowerLoss, InEveryOperationOfAnUpdate) {
     const auto clean = clean_update(GetParam());
@@ -183,7 +177,7 @@ TEST_P(PowerLoss, InEveryOperationOfAnUpdate) {
             ASSERT_EQ(outcomes.new_runs, 0);
         }
     }
-    fmt::print("{}: {} operations ({} of the download), then old {}, new {}, resumed {}\n", mode_name(GetParam()),
+    fmt::print("{}: {} operations ({} of the download), then old {}, new {}, resumed {}\n", swap_mode_name(GetParam()),
                clean.operations, clean.download, outcomes.old_runs, outcomes.new_runs, outcomes.resumed);
     EXPECT_EQ(outcomes.old_runs + outcomes.new_runs, static_cast<int>(clean.operations));
     EXPECT_GT(outcomes.new_runs, 20) << "an interrupted swap is completed";
@@ -193,7 +187,7 @@ TEST_P(PowerLoss, InEveryOperationOfAnUpdate) {
 void double_faults(SwapMode mode, int count) {
     const auto clean = clean_update(mode);
     const auto seed = std::random_device{}();
-    fmt::print("{}: {} double faults, seed {}\n", mode_name(mode), count, seed);
+    fmt::print("{}: {} double faults, seed {}\n", swap_mode_name(mode), count, seed);
     std::mt19937_64 random(seed);
     Outcomes outcomes;
     for (int i = 0; i < count && !testing::Test::HasFatalFailure(); i++) {
@@ -212,8 +206,7 @@ TEST_P(PowerLoss, TwiceAtRandom) {
 
 class LongPowerLoss : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Long, LongPowerLoss, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
-                         [](const auto& mode) { return mode_name(mode.param); });
+INSTANTIATE_TEST_SUITE_P(Long, LongPowerLoss, all_modes, [](const auto& mode) { return swap_mode_name(mode.param); });
 
 TEST_P(LongPowerLoss, TwiceAtRandom) {
     double_faults(GetParam(), 2000);
@@ -223,8 +216,7 @@ TEST_P(LongPowerLoss, TwiceAtRandom) {
 
 class LyingFlash : public testing::TestWithParam<SwapMode> {};
 
-INSTANTIATE_TEST_SUITE_P(Modes, LyingFlash, testing::Values(SwapMode::move, SwapMode::offset, SwapMode::overwrite),
-                         [](const auto& mode) { return mode_name(mode.param); });
+INSTANTIATE_TEST_SUITE_P(Modes, LyingFlash, all_modes, [](const auto& mode) { return swap_mode_name(mode.param); });
 
 /// Whatever happened: the device runs a whole image or none, now and after more resets.
 void expect_nothing_bad_runs(Rig& rig) {
@@ -254,14 +246,14 @@ TEST_P(LyingFlash, WritesThatSilentlyFailNeverBootABadImage) {
             }
         }
     }
-    fmt::print("{}: {} packages refused while they arrived, {} devices left in the bootloader\n", mode_name(GetParam()),
-               refused, stuck_in_bootloader);
+    fmt::print("{}: {} packages refused while they arrived, {} devices left in the bootloader\n",
+               swap_mode_name(GetParam()), refused, stuck_in_bootloader);
     EXPECT_GT(refused, 10) << "the slot writer reads back what it wrote";
 }
 
 TEST_P(LyingFlash, StuckBitsNeverBootABadImage) {
     const auto seed = std::random_device{}();
-    fmt::print("{}: seed {}\n", mode_name(GetParam()), seed);
+    fmt::print("{}: seed {}\n", swap_mode_name(GetParam()), seed);
     std::mt19937_64 random(seed);
     int refused = 0;
     for (int i = 0; i < 300 && !HasFatalFailure(); i++) {
@@ -270,7 +262,15 @@ TEST_P(LyingFlash, StuckBitsNeverBootABadImage) {
         const auto offset = static_cast<std::uint32_t>(random() % slot_size);
         const auto mask = static_cast<std::uint8_t>(1u << (random() % 8));
         const auto value = static_cast<std::uint8_t>(random());
-        rig.board.external().stick_bits(offset, mask, value);
+        // Where the package goes; and every fourth time where it is swapped to, or through.
+        const auto& layout = rig.board.bootloader().config();
+        if (i % 4 != 3) {
+            rig.board.external().stick_bits(offset, mask, value);
+        } else if (i % 8 == 3) {
+            rig.board.internal().stick_bits(layout.primary_offset + offset, mask, value);
+        } else {
+            rig.board.internal().stick_bits(layout.scratch_offset + offset % layout.scratch_size, mask, value);
+        }
         if (!rig.push()) refused++;
         expect_nothing_bad_runs(rig);
     }

@@ -17,7 +17,7 @@ World::World(WorldOptions wish) : options(std::move(wish)), network(io, clock, o
     network.model = options.link;
     old_image = signed_image(options.old_version, options.image_bytes, 1);
     new_image = signed_image(options.new_version, options.image_bytes, 2);
-    board = std::make_unique<virtdev::Board>(virtdev::BootConfig{}, virtdev::hash_only());
+    board = std::make_unique<virtdev::Board>(options.board.boot, virtdev::hash_only(), options.board.external);
     EXPECT_TRUE(board->flash_image(old_image));
     coap::MessageLayer::Limits limits;
     limits.deduplicate = options.quirks.deduplicates();

@@ -20,6 +20,7 @@
 #include "tests/support/virtual_network.hpp"
 #include "update/preflight.hpp"
 #include "update/update.hpp"
+#include "virtdev/board_quirks.hpp"
 #include "virtdev/device.hpp"
 
 namespace fota::test {
@@ -34,6 +35,7 @@ struct WorldOptions {
     std::chrono::seconds lifetime{300};
     server::LinkProfile profile{};
     bool secure = true;
+    virtdev::BoardSetup board{};
 };
 
 class World {

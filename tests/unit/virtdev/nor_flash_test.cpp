@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/sfdp.h"
+#include "support/own_memory.hpp"
 #include "virtdev/flash_store.hpp"
 
 namespace fota::virtdev {
@@ -93,7 +94,7 @@ TEST_F(NorFlashTest, SfdpDecodesToWhatThePartIs) {
     ASSERT_EQ(fota_sfdp_find(read_sfdp, &spi, &at), FOTA_OK);
     Bytes table(at.size);
     ASSERT_TRUE(spi.read_sfdp(at.offset, table));
-    EXPECT_TRUE(std::ranges::equal(table, mx25r6435f_bfp()));
+    EXPECT_EQ(table, spi.part().bfp);
     fota_sfdp part{};
     ASSERT_EQ(fota_bfp_decode(table.data(), table.size(), &part), FOTA_OK);
     EXPECT_EQ(part.size, spi.size());
@@ -151,20 +152,10 @@ TEST_F(NorFlashTest, OperationsThatAreLostAndBitsThatAreStuck) {
     EXPECT_EQ(read(spi, 5000, 1), Bytes{0x01});
 }
 
-/// Pages of this process that are its own.
-std::uint64_t own_bytes() {
-    std::ifstream file("/proc/self/statm");
-    std::uint64_t size = 0;
-    std::uint64_t resident = 0;
-    std::uint64_t shared = 0;
-    file >> size >> resident >> shared;
-    return (resident - shared) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 TEST(FlashStore, MemoryCostsOnlyWhatWasWritten) {
     // Two parts of 9 MiB together for each of 400 devices, each with 64 KiB written.
     std::vector<FlashStore> stores;
-    const auto before = own_bytes();
+    const auto before = test::own_memory();
     for (int device = 0; device < 400; device++) {
         stores.push_back(FlashStore::memory(1u << 20));
         stores.push_back(FlashStore::memory(8u << 20));
@@ -172,7 +163,7 @@ TEST(FlashStore, MemoryCostsOnlyWhatWasWritten) {
         ASSERT_EQ(std::ranges::count(cells.subspan(4u << 20, 4096), 0xff), 4096);
         std::ranges::fill(cells.subspan(4096, 65536), static_cast<std::uint8_t>(device));
     }
-    const auto each = (own_bytes() - before) / 400;
+    const auto each = (test::own_memory() - before) / 400;
     std::printf("%llu bytes for each device\n", static_cast<unsigned long long>(each));
     EXPECT_LT(each, 200'000u);
     for (int device = 0; device < 400; device++) {
