@@ -11,7 +11,7 @@
 
 namespace fota::cli::imgtool {
 
-/// Private or public. An encrypted one asks for its passphrase on a terminal; without a terminal the first line of
+/// Private or public; of a key on a token (a pkcs11: URI) the public half. An encrypted one asks for its passphrase on a terminal; without a terminal the first line of
 /// stdin is taken, and nothing is asked.
 Result<LoadedKey> load_key(const std::string& path);
 
