@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "cli/image.hpp"
+#include "cli/slot_options.hpp"
 #include "image/key.hpp"
 #include "image/limit.hpp"
 #include "image/tlv_text.hpp"
@@ -27,17 +28,11 @@ void bind(CLI::App& app, Options& options) {
 constexpr std::array<std::uint64_t, 4> common_slots{0x40000, 0x69000, 0x70000, 0xe8000};
 constexpr std::array modes{FOTA_BOOT_MOVE, FOTA_BOOT_OFFSET, FOTA_BOOT_SCRATCH, FOTA_BOOT_OVERWRITE};
 
-/// What a swapping bootloader keeps of an encrypted image's key.
-std::uint32_t key_bytes(const image::Header& header) {
-    if (!header.encrypted()) return 0;
-    return (header.flags & image::flag::encrypted_aes256) != 0 ? 32 : 16;
-}
-
-nlohmann::json fits_table(std::uint64_t end, std::uint32_t key_bytes, std::span<const std::uint64_t> slots) {
+nlohmann::json fits_table(std::uint64_t end, std::uint32_t keys, std::span<const std::uint64_t> slots) {
     auto out = nlohmann::json::array();
     for (const auto size : slots)
         for (const auto mode : modes) {
-            const auto limit = image::image_limit({.mode = mode, .size = size, .key_bytes = key_bytes}).value_or(0);
+            const auto limit = image::image_limit({.mode = mode, .size = size, .key_bytes = keys}).value_or(0);
             out.push_back(
                 {{"slot_size", size}, {"mode", image::mode_word(mode)}, {"limit", limit}, {"fits", end <= limit}});
         }

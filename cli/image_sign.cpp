@@ -122,8 +122,9 @@ int run(Program& program, const Options& options) {
     if (!options.image.compress.empty() && !loaded.parsed.header.compressed())
         out.note("note     not compressed: that would not have made the image smaller");
     if (slot_size != 0) {
-        line += fmt::format(" · fits 0x{:x} {} (limit {})", slot_size,
-                            image::mode_name(*image::mode_from_word(options.image.boot_mode)), with_thousands(limit));
+        line +=
+            fmt::format(" · fits 0x{:x} {} (limit {})", slot_size,
+                        image::mode_name(*image::mode_from_word(options.image.slot.boot_mode)), with_thousands(limit));
         fields["limit"] = limit;
     }
     if (options.out == "-") {

@@ -65,19 +65,7 @@ void bind_layout(CLI::App& app, ImageOptions& o) {
 }
 
 void bind_slot(CLI::App& app, ImageOptions& o) {
-    app.add_option("--slot-size", o.slot_size, "size of the slot: refuse an image which it cannot swap")
-        ->type_name("SIZE");
-    app.add_option("--boot-mode", o.boot_mode, "how the bootloader updates: move, offset, scratch or overwrite")
-        ->check(CLI::IsMember({"move", "offset", "scratch", "overwrite"}))
-        ->capture_default_str();
-    app.add_option("--sector-size", o.sector_size, "erase sector of the primary slot")
-        ->type_name("SIZE")
-        ->capture_default_str();
-    app.add_option("--max-sectors", o.max_sectors,
-                   "CONFIG_BOOT_MAX_IMG_SECTORS of the bootloader (default: 128 where that is enough, else 512)")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000));
-    app.add_option("--align", o.align, "write size of the flash")->type_name("N")->capture_default_str();
+    bind_slot_options(app, o.slot);
     app.add_option("--max-align", o.max_align, "BOOT_MAX_ALIGN: 8, 16 or 32 (default: 8, or --align if larger)")
         ->type_name("N");
     app.add_flag("--pad", o.pad, "pad to the slot size and mark the image for a test boot");
@@ -150,14 +138,12 @@ Result<> read_layout(const ImageOptions& options, image::SignOptions& out) {
         TRY(out.rom_fixed, parse_address(options.rom_fixed));
     }
     out.non_bootable = options.non_bootable;
-    if (!options.slot_size.empty()) {
-        TRY(out.slot_size, parse_size(options.slot_size));
-        if (out.slot_size == 0) return usage("expected a slot size above 0, found 0");
-    }
-    out.boot_mode = *image::mode_from_word(options.boot_mode);
-    TRY(out.sector_size, parse_size(options.sector_size));
-    out.max_sectors = options.max_sectors;
-    out.align = options.align;
+    TRY(const auto slot, to_slot(options.slot));
+    out.slot_size = slot.size;
+    out.boot_mode = slot.mode;
+    out.sector_size = slot.sector_size;
+    out.max_sectors = slot.max_sectors;
+    out.align = slot.write_size;
     out.max_align = options.max_align;
     out.test = options.test;
     out.confirm = options.confirm;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/slot_options.hpp"
 #include "image/builder.hpp"
 
 namespace fota::cli {
@@ -20,11 +21,7 @@ struct ImageOptions {
     std::string rom_fixed;
     bool non_bootable = false;
 
-    std::string slot_size;
-    std::string boot_mode = "move";
-    std::string sector_size = "4096";
-    std::uint64_t max_sectors = 0;
-    std::uint32_t align = 4;
+    SlotOptions slot;
     std::uint32_t max_align = 0;
     bool pad = false;
     bool test = false;

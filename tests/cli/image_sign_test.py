@@ -156,6 +156,23 @@ class Slot(Sign):
         self.assertEqual([each["limit"] for each in shown if (each["slot_size"], each["mode"]) == (0x40000, "scratch")][0],
                          260560 - 64)
 
+    def test_verify_knows_the_slot_too(self):
+        self.write("large.bin", random.Random(6).randbytes(259_000))
+        self.sign(key="p256.pem", payload="large.bin")
+        verify = ("image", "verify", "--key", KEYS / "p256.pub.pem", "out.bin")
+        self.run_json(*verify, expect=0)
+        run = self.run_json(*verify, "--slot-size", "256K", expect=5)
+        self.assertEqual(run.result["error"]["code"], "image-too-large")
+        self.assertIn("imgtool would accept it", run.result["error"]["message"])
+        self.run_json(*verify, "--slot-size", "256K", "--boot-mode", "overwrite", expect=0)
+        self.run_json(*verify, "--slot-size", "nothing", expect=2)
+        self.write("zeros.bin", bytes(270_000))
+        self.sign("--compress", "lzma2", key="p256.pem", payload="zeros.bin")
+        self.assertIn("no other decompresses", self.run_json(*verify, "--slot-size", "1M", expect=4).result["error"]["message"])
+        self.run_json(*verify, "--slot-size", "1M", "--boot-mode", "overwrite", expect=0)
+        run = self.run_json(*verify, "--slot-size", "256K", "--boot-mode", "overwrite", expect=5)
+        self.assertIn("after decompression", run.result["error"]["message"])
+
     def test_of_compressed_images(self):
         self.write("zeros.bin", bytes(240_000) + random.Random(5).randbytes(5_000))
         compressed = ("--compress", "lzma2", "--slot-size", "256K", "--boot-mode")
