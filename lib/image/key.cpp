@@ -42,6 +42,7 @@ struct Free {
 };
 using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
 using Decoder = std::unique_ptr<OSSL_DECODER_CTX, Free<OSSL_DECODER_CTX_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 using Pkcs8 = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free<PKCS8_PRIV_KEY_INFO_free>>;
 using EncryptedPkcs8 = std::unique_ptr<X509_SIG, Free<X509_SIG_free>>;
 using SharedKey = std::shared_ptr<EVP_PKEY>;
@@ -206,6 +207,46 @@ Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**
     return encode(key, &cursor) == length ? out : Bytes{};
 }
 
+/// A key object without the private half; nullptr when libcrypto cannot make one.
+SharedKey public_half(EVP_PKEY* key) {
+    OSSL_PARAM* parameters = nullptr;
+    EVP_PKEY* out = nullptr;
+    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+    if (context && EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &parameters) == 1 &&
+        EVP_PKEY_fromdata_init(context.get()) == 1)
+        EVP_PKEY_fromdata(context.get(), &out, EVP_PKEY_PUBLIC_KEY, parameters);
+    OSSL_PARAM_free(parameters);
+    return own(out);
+}
+
+/// SubjectPublicKeyInfo up to the bits of the key, which end it. For these types they are all there is to encode, and
+/// libcrypto's encoder takes thirty times as long.
+struct Prefix {
+    KeyType type;
+    std::string_view hex;
+};
+constexpr std::array<Prefix, 4> prefixes{{
+    {KeyType::ecdsa_p256, "3059301306072a8648ce3d020106082a8648ce3d030107034200"},
+    {KeyType::ecdsa_p384, "3076301006072a8648ce3d020106052b81040022036200"},
+    {KeyType::ed25519, "302a300506032b6570032100"},
+    {KeyType::x25519, "302a300506032b656e032100"},
+}};
+
+/// As a bootloader embeds it; empty when the key is not complete.
+Bytes encode(EVP_PKEY* key, KeyType type) {
+    const auto prefix = std::ranges::find(prefixes, type, &Prefix::type);
+    if (prefix == prefixes.end()) return to_der(key, i2d_PublicKey);
+    Bytes bits(128);
+    std::size_t length = 0;
+    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, bits.data(), bits.size(), &length) != 1)
+        return {};
+    bits.resize(length);
+    auto out = from_hex(prefix->hex).value_or(Bytes{});
+    append(out, bits);
+    // The second byte is the length of all that follows it.
+    return out.size() == out[1] + 2U ? out : Bytes{};
+}
+
 std::string bio_text(BIO* bio) {
     char* data = nullptr;
     const long length = BIO_get_mem_data(bio, &data);
@@ -282,15 +323,10 @@ Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
     // MCUboot reads uncompressed points only, whatever the file held.
     if (EVP_PKEY_is_a(key, "EC") == 1)
         EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
-    const auto spki = to_der(key, i2d_PUBKEY);
-    const bool rsa = out.type_ == KeyType::rsa2048 || out.type_ == KeyType::rsa3072;
-    out.encoded_ = rsa ? to_der(key, i2d_PublicKey) : spki;
-    // Decoded again, so that the object holds no private half.
-    const auto* cursor = spki.data();
-    out.key_ = own(d2i_PUBKEY(nullptr, &cursor, static_cast<long>(spki.size())));
+    out.key_ = public_half(key);
+    if (out.key_) out.encoded_ = encode(out.key_.get(), out.type_);
     ERR_clear_error();
-    if (out.encoded_.empty() || !out.key_)
-        return unusable("expected a complete public key, found one that cannot be encoded");
+    if (out.encoded_.empty()) return unusable("expected a complete public key, found one that cannot be encoded");
     return out;
 }
 
