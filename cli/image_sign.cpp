@@ -81,9 +81,8 @@ Result<std::uint32_t> output_address(const Options& options, const Payload& payl
     return *payload.address - header_size;
 }
 
-Result<> write_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
-                     const Payload& payload, BytesView binary) {
-    if (!is_hex_name(options.out)) return write_file_atomic(options.out, binary);
+Result<> write_hex_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
+                         const Payload& payload) {
     TRY(const auto address, output_address(options, payload, sign_options.header_size));
     TRY(const auto hex, image::to_hex_file(built, sign_options, address));
     return write_file_atomic(options.out, as_bytes(image::write_hex(hex)));
@@ -95,12 +94,16 @@ Result<Signed> sign(const Options& options) {
                     "expected --deterministic or --encrypt-to, found both: every encryption has a key of its own");
     TRY(const auto sign_options, to_sign_options(options.image));
     TRY(const auto signer, load_signer(options.signing));
-    TRY(const auto payload, read_payload(options));
+    TRY(auto payload, read_payload(options));
     auto built = image::build(payload.bytes, sign_options, signer.get());
     if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
-    auto bytes = image::to_binary(*built, sign_options);
+    // Neither the payload nor a second copy of the image is kept: fresh pages are what signing costs most.
+    payload.bytes = Bytes();
+    const bool as_hex = is_hex_name(options.out);
+    if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload));
+    auto bytes = sign_options.pad ? image::to_binary(*built, sign_options) : std::move(built->image);
     TRY(auto parsed, image::parse(bytes));
-    TRY_VOID(write_image(options, *built, sign_options, payload, bytes));
+    if (!as_hex) TRY_VOID(write_file_atomic(options.out, bytes));
     if (!options.signature_out.empty())
         TRY_VOID(write_file_atomic(options.signature_out, as_bytes(imgtool::to_base64(built->signature))));
     return Signed{{std::move(bytes), std::move(parsed)}, sign_options.slot_size, built->limit};
