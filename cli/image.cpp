@@ -28,27 +28,31 @@ std::string signature_name(const image::Parsed& parsed, std::uint16_t type) {
 
 }  // namespace
 
+Result<Bytes> unwrap_image(Bytes bytes) {
+    if (image::looks_like_zip(bytes)) {
+        TRY(const auto package, image::read_dfu_zip(bytes));
+        TRY(const auto* application, package.application());
+        bytes = application->bytes;
+    }
+    if (!image::looks_like_hex(bytes)) return bytes;
+    TRY(const auto hex, image::parse_hex(bytes));
+    return hex.flat(0xff, image_file_limit);
+}
+
 bool is_hex_name(const std::string& path) {
     return path.size() > 4 && (path.ends_with(".hex") || path.ends_with(".HEX"));
 }
 
 Result<Bytes> read_image(const std::string& path) {
     TRY(auto bytes, read_file(path, image_file_limit));
-    const auto unwrap = [&]() -> Result<Bytes> {
-        if (image::looks_like_hex(bytes)) {
-            TRY(const auto hex, image::parse_hex(bytes));
-            return hex.flat(0xff, image_file_limit);
-        }
-        if (image::looks_like_zip(bytes)) {
-            TRY(auto package, image::read_dfu_zip(bytes));
-            TRY(const auto* application, package.application());
-            return application->bytes;
-        }
-        return std::move(bytes);
-    };
-    auto out = unwrap();
+    auto out = unwrap_image(std::move(bytes));
     if (!out) return fail(std::move(out.error()).with("file", path).in(shown_path(path)));
     return out;
+}
+
+Result<Bytes> read_component(const std::string& path, bool modem) {
+    // A modem's package is one file, which goes to the modem as it is.
+    return modem ? read_file(path, image_file_limit) : read_image(path);
 }
 
 Result<LoadedImage> load_image(const std::string& path) {

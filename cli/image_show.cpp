@@ -5,8 +5,10 @@
 
 #include "base/text.hpp"
 #include "cli/image.hpp"
+#include "cli/slot_options.hpp"
 #include "image/key.hpp"
 #include "image/limit.hpp"
+#include "image/tlv_text.hpp"
 #include "image/verify.hpp"
 
 namespace fota::cli {
@@ -26,11 +28,11 @@ void bind(CLI::App& app, Options& options) {
 constexpr std::array<std::uint64_t, 4> common_slots{0x40000, 0x69000, 0x70000, 0xe8000};
 constexpr std::array modes{FOTA_BOOT_MOVE, FOTA_BOOT_OFFSET, FOTA_BOOT_SCRATCH, FOTA_BOOT_OVERWRITE};
 
-nlohmann::json fits_table(std::uint64_t end, std::span<const std::uint64_t> slots) {
+nlohmann::json fits_table(std::uint64_t end, std::uint32_t keys, std::span<const std::uint64_t> slots) {
     auto out = nlohmann::json::array();
     for (const auto size : slots)
         for (const auto mode : modes) {
-            const auto limit = image::image_limit({.mode = mode, .size = size}).value_or(0);
+            const auto limit = image::image_limit({.mode = mode, .size = size, .key_bytes = keys}).value_or(0);
             out.push_back(
                 {{"slot_size", size}, {"mode", image::mode_word(mode)}, {"limit", limit}, {"fits", end <= limit}});
         }
@@ -63,7 +65,8 @@ std::string readable(BytesView file, const image::Tlv& each) {
     if (each.type == image::tlv::security_counter && bytes.size() == 4) return std::to_string(load_le32(bytes.data()));
     if (each.type == image::tlv::dependency && bytes.size() == 12) {
         const image::Version version{bytes[4], bytes[5], load_le16(bytes.data() + 6), load_le32(bytes.data() + 8)};
-        return fmt::format("image {} at least {}", bytes[0], version.text());
+        const auto slot = image::dependency_slot_word(bytes[1]);
+        return fmt::format("image {}{}{} at least {}", bytes[0], slot.empty() ? "" : ", slot ", slot, version.text());
     }
     if (bytes.size() <= 32) return to_hex(bytes);
     return to_hex(bytes.first(24)) + "…";
@@ -111,7 +114,7 @@ int run(Program& program, const Options& options) {
     }
     out.line(fmt::format("end      {} of {} bytes, {}", with_thousands(parsed.end), with_thousands(file.size()),
                          after_the_end(file, parsed.end)));
-    const auto fits = fits_table(parsed.end, slots);
+    const auto fits = fits_table(parsed.end, key_bytes(header), slots);
     print_fits(out, fits);
     out.line(verdict
                  ? fmt::format(

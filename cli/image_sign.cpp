@@ -1,13 +1,13 @@
 // fotactl image sign: from the linker's output to an image the bootloader takes.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <limits>
 #include <optional>
 
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
+#include "cli/image_sign_options.hpp"
+#include "cli/imgtool_files.hpp"
 #include "cli/key_files.hpp"
 #include "image/builder.hpp"
 
@@ -19,22 +19,8 @@ struct Options {
     std::string out;
     SigningOptions signing;
 
-    std::string version;
-    std::string header_size = "0x200";
-    bool pad_header = false;
-    std::string slot_size;
-    std::string boot_mode = "move";
-    std::string sector_size = "4096";
-    std::uint64_t max_sectors = 0;
-    std::uint32_t align = 4;
-    std::uint32_t max_align = 0;
-    std::string security_counter;
-    bool pad = false;
-    bool confirm = false;
-
-    std::string encrypt_to;
-    std::uint32_t encrypt_bits = 128;
-    std::string compress;
+    ImageOptions image;
+    std::string signature_out;
     std::string hex_address;
 };
 
@@ -42,86 +28,18 @@ void bind(CLI::App& app, Options& options) {
     app.add_option("IN", options.in, "payload as linked, Intel HEX if it is named .hex; - is stdin")->required();
     app.add_option("OUT", options.out, "signed image, Intel HEX if it is named .hex; - is stdout")->required();
     bind_signing(app, options.signing);
-    app.add_option("--version", options.version, "version of the image: 1.2.3 or 1.2.3+4")
-        ->type_name("VERSION")
-        ->required();
-    app.add_option("--header-size", options.header_size, "bytes before the payload")
-        ->type_name("SIZE")
-        ->capture_default_str();
-    app.add_flag("--pad-header", options.pad_header,
-                 "make room for the header: the payload begins with its vector table");
-    app.add_option("--slot-size", options.slot_size, "size of the slot: refuse an image which it cannot swap")
-        ->type_name("SIZE");
-    app.add_option("--boot-mode", options.boot_mode, "how the bootloader updates: move, offset, scratch or overwrite")
-        ->check(CLI::IsMember({"move", "offset", "scratch", "overwrite"}))
-        ->capture_default_str();
-    app.add_option("--sector-size", options.sector_size, "erase sector of the primary slot")
-        ->type_name("SIZE")
-        ->capture_default_str();
-    app.add_option("--max-sectors", options.max_sectors,
-                   "CONFIG_BOOT_MAX_IMG_SECTORS of the bootloader (default: 128 where that is enough, else 512)")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000));
-    app.add_option("--align", options.align, "write size of the flash")->type_name("N")->capture_default_str();
-    app.add_option("--max-align", options.max_align, "BOOT_MAX_ALIGN: 8, 16 or 32 (default: 8, or --align if larger)")
-        ->type_name("N");
-    app.add_option("--security-counter", options.security_counter, "counter for rollback protection: a number, or auto")
-        ->type_name("N|auto");
-    app.add_flag("--pad", options.pad, "pad to the slot size and mark the image for a test boot");
-    app.add_flag("--confirm", options.confirm, "pad, and mark the image permanent: no revert possible");
-    app.add_option("--encrypt-to", options.encrypt_to, "public key of the devices: encrypt the payload for them")
-        ->type_name("PUB");
-    app.add_option("--encrypt-bits", options.encrypt_bits, "length of the AES key")
-        ->check(CLI::IsMember({128, 256}))
-        ->capture_default_str()
-        ->needs("--encrypt-to");
-    app.add_option("--compress", options.compress, "compress the payload, where that makes it smaller")
-        ->check(CLI::IsMember({"lzma2", "lzma2armthumb"}));
+    bind_image_options(app, options.image);
     app.add_option("--hex-address", options.hex_address,
                    "address of the image in an Intel HEX output (default: where the input is)")
         ->type_name("ADDRESS");
-}
-
-Result<std::uint32_t> parse_counter(const std::string& text, const image::Version& version) {
-    if (text == "auto") return version.security_counter();
-    std::uint32_t out = 0;
-    const bool hex = text.starts_with("0x");
-    const auto* begin = text.data() + (hex ? 2 : 0);
-    const auto [end, error] = std::from_chars(begin, text.data() + text.size(), out, hex ? 16 : 10);
-    if (error != std::errc{} || end != text.data() + text.size())
-        return fail(Errc::usage, fmt::format("expected a security counter of 0 to {}, or auto, found \"{}\"",
-                                             std::numeric_limits<std::uint32_t>::max(), printable(text, 40)));
-    return out;
-}
-
-Result<image::SignOptions> to_sign_options(const Options& options) {
-    image::SignOptions out;
-    TRY(out.version, image::Version::parse(options.version));
-    TRY(const auto header_size, parse_size(options.header_size));
-    out.header_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(header_size, 0xffff'ffff));
-    out.pad_header = options.pad_header;
-    if (!options.slot_size.empty()) {
-        TRY(out.slot_size, parse_size(options.slot_size));
-        if (out.slot_size == 0) return fail(Errc::usage, "expected a slot size above 0, found 0");
-    }
-    out.boot_mode = *image::mode_from_word(options.boot_mode);
-    TRY(out.sector_size, parse_size(options.sector_size));
-    out.max_sectors = options.max_sectors;
-    out.align = options.align;
-    out.max_align = options.max_align;
-    out.pad = options.pad;
-    out.confirm = options.confirm;
-    if (!options.compress.empty())
-        out.compression = image::Compression{.arm_thumb = options.compress == "lzma2armthumb"};
-    if (!options.security_counter.empty()) {
-        TRY(out.security_counter, parse_counter(options.security_counter, out.version));
-    }
-    return out;
+    app.add_option("--sig-out", options.signature_out, "also write the signature alone to this file, in base64")
+        ->type_name("FILE");
 }
 
 struct Signed {
     LoadedImage image;
-    image::SignOptions options;
+    std::uint64_t slot_size = 0;  ///< 0 where none was named
+    std::uint64_t limit = 0;      ///< of that slot
 };
 
 struct Payload {
@@ -154,7 +72,7 @@ Result<std::uint32_t> output_address(const Options& options, const Payload& payl
         return fail(Errc::usage,
                     "expected --hex-address for an Intel HEX output from an input without addresses, found "
                     "none");
-    if (!options.pad_header) return *payload.address;
+    if (!options.image.pad_header) return *payload.address;
     if (*payload.address < header_size)
         return fail(Errc::usage,
                     fmt::format("expected a payload at 0x{:x} or above, so that the header fits before it, "
@@ -163,31 +81,32 @@ Result<std::uint32_t> output_address(const Options& options, const Payload& payl
     return *payload.address - header_size;
 }
 
-Result<> write_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
-                     const Payload& payload, BytesView binary) {
-    if (!is_hex_name(options.out)) return write_file_atomic(options.out, binary);
+Result<> write_hex_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
+                         const Payload& payload) {
     TRY(const auto address, output_address(options, payload, sign_options.header_size));
     TRY(const auto hex, image::to_hex_file(built, sign_options, address));
     return write_file_atomic(options.out, as_bytes(image::write_hex(hex)));
 }
 
 Result<Signed> sign(const Options& options) {
-    if (options.signing.deterministic && !options.encrypt_to.empty())
+    if (options.signing.deterministic && !options.image.encrypt_to.empty())
         return fail(Errc::usage,
                     "expected --deterministic or --encrypt-to, found both: every encryption has a key of its own");
-    TRY(auto sign_options, to_sign_options(options));
+    TRY(const auto sign_options, to_sign_options(options.image));
     TRY(const auto signer, load_signer(options.signing));
-    if (!options.encrypt_to.empty()) {
-        TRY(auto recipient, load_public_key(options.encrypt_to));
-        sign_options.encryption = image::Encryption{.recipient = std::move(recipient), .bits = options.encrypt_bits};
-    }
-    TRY(const auto payload, read_payload(options));
+    TRY(auto payload, read_payload(options));
     auto built = image::build(payload.bytes, sign_options, signer.get());
     if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
-    auto bytes = image::to_binary(*built, sign_options);
+    // Neither the payload nor a second copy of the image is kept: fresh pages are what signing costs most.
+    payload.bytes = Bytes();
+    const bool as_hex = is_hex_name(options.out);
+    if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload));
+    auto bytes = sign_options.pad ? image::to_binary(*built, sign_options) : std::move(built->image);
     TRY(auto parsed, image::parse(bytes));
-    TRY_VOID(write_image(options, *built, sign_options, payload, bytes));
-    return Signed{{std::move(bytes), std::move(parsed)}, std::move(sign_options)};
+    if (!as_hex) TRY_VOID(write_file_atomic(options.out, bytes));
+    if (!options.signature_out.empty())
+        TRY_VOID(write_file_atomic(options.signature_out, as_bytes(imgtool::to_base64(built->signature))));
+    return Signed{{std::move(bytes), std::move(parsed)}, sign_options.slot_size, built->limit};
 }
 
 int run(Program& program, const Options& options) {
@@ -196,21 +115,19 @@ int run(Program& program, const Options& options) {
         return out.fail(Error(Errc::usage, "expected a file for the image with --json, found stdout"));
     const auto result = sign(options);
     if (!result) return out.fail(result.error());
-    const auto& [loaded, sign_options] = *result;
+    const auto& [loaded, slot_size, limit] = *result;
 
     auto line = "image    " + image_summary(loaded.bytes, loaded.parsed);
     auto fields = image_facts(loaded.bytes, loaded.parsed);
     fields["file"] = options.out;
     fields["encrypted"] = loaded.parsed.header.encrypted();
     fields["compressed"] = loaded.parsed.header.compressed();
-    if (!options.compress.empty() && !loaded.parsed.header.compressed())
+    if (!options.image.compress.empty() && !loaded.parsed.header.compressed())
         out.note("note     not compressed: that would not have made the image smaller");
-    if (sign_options.slot_size != 0) {
-        const auto limit = image::image_limit({sign_options.boot_mode, sign_options.slot_size, sign_options.sector_size,
-                                               sign_options.max_sectors, sign_options.align})
-                               .value_or(0);
-        line += fmt::format(" · fits 0x{:x} {} (limit {})", sign_options.slot_size,
-                            image::mode_name(sign_options.boot_mode), with_thousands(limit));
+    if (slot_size != 0) {
+        line +=
+            fmt::format(" · fits 0x{:x} {} (limit {})", slot_size,
+                        image::mode_name(*image::mode_from_word(options.image.slot.boot_mode)), with_thousands(limit));
         fields["limit"] = limit;
     }
     if (options.out == "-") {

@@ -4,6 +4,8 @@
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
+#include "cli/slot_options.hpp"
+#include "image/decompressed.hpp"
 #include "image/encrypt.hpp"
 #include "image/verify.hpp"
 
@@ -15,6 +17,7 @@ struct Options {
     std::string key;
     std::string decrypt_with;
     PassphraseOptions passphrase;
+    SlotOptions slot;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -26,6 +29,7 @@ void bind(CLI::App& app, Options& options) {
                    "private key of the device (PEM, mode 0600): check an encrypted image as the device decrypts it")
         ->type_name("KEY");
     bind_passphrase(app, options.passphrase);
+    bind_slot_options(app, options.slot);
 }
 
 struct Checked {
@@ -40,7 +44,25 @@ Result<Bytes> in_clear(const LoadedImage& loaded, const Options& options) {
     return image::decrypt(loaded.bytes, loaded.parsed, key);
 }
 
+/// The size of the slot decides last, as in the bootloader; without one nothing is known about it.
+Result<> check_size(const LoadedImage& loaded, BytesView clear, image::Slot slot) {
+    if (slot.size == 0) return {};
+    const auto& header = loaded.parsed.header;
+    slot.key_bytes = key_bytes(header);
+    TRY_VOID(image::check_fits(loaded.parsed.end, slot));
+    if (!header.compressed()) return {};
+    if (slot.mode != FOTA_BOOT_OVERWRITE)
+        return fail(Errc::image_rejected,
+                    fmt::format("expected a bootloader in mode {} for a compressed image, as no other decompresses, "
+                                "found {}",
+                                image::mode_name(FOTA_BOOT_OVERWRITE), image::mode_name(slot.mode)));
+    TRY(const auto region, image::decompressed_region(clear, loaded.parsed));
+    const auto installed = region.size() + loaded.parsed.end - loaded.parsed.hash_region_length;
+    return in_context(image::check_fits(installed, slot), "after decompression");
+}
+
 Result<Checked> check(const Options& options, const std::string& key_file) {
+    TRY(const auto slot, to_slot(options.slot));
     TRY(auto loaded, load_image(options.image));
     std::vector<image::PublicKey> keys;
     if (!key_file.empty()) {
@@ -58,6 +80,7 @@ Result<Checked> check(const Options& options, const std::string& key_file) {
     const image::VerifyOptions as{.in_clear = !options.decrypt_with.empty(), .decompression = true};
     auto verdict = image::verify(*clear, loaded.parsed, keys, as);
     if (!verdict) return about(std::move(verdict.error()));
+    if (auto fits = check_size(loaded, *clear, slot); !fits) return about(std::move(fits.error()));
     return Checked{std::move(loaded), std::move(*verdict)};
 }
 

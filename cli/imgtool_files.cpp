@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/key_files.hpp"
 #include "image/hex.hpp"
 
 namespace fota::cli::imgtool {
@@ -102,6 +104,10 @@ Result<Secret<Bytes>> read_key(const std::string& path) {
 }  // namespace
 
 Result<LoadedKey> load_key(const std::string& path) {
+    if (adapters::is_pkcs11_uri(path)) {
+        TRY(auto key, load_public_half(path, {}));
+        return LoadedKey{std::move(key), std::nullopt};
+    }
     TRY(const auto bytes, read_key(path));
     if (!image::is_encrypted_key(bytes.reveal())) return parse_key(path, bytes.reveal(), nullptr);
     TRY(const auto passphrase, read_line("Enter key passphrase: "));

@@ -11,8 +11,8 @@
 
 namespace fota::cli::imgtool {
 
-/// Private or public. An encrypted one asks for its passphrase on a terminal; without a terminal the first line of
-/// stdin is taken, and nothing is asked.
+/// Private or public; of a key on a token (a pkcs11: URI) the public half. An encrypted one asks for its passphrase on
+/// a terminal; without a terminal the first line of stdin is taken, and nothing is asked.
 Result<LoadedKey> load_key(const std::string& path);
 
 /// The same for an encrypted file without asking: nullopt.

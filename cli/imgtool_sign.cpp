@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/imgtool.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_sign_options.hpp"
+#include "cli/key_files.hpp"
 #include "image/builder.hpp"
 
 namespace fota::cli::imgtool {
@@ -51,6 +53,7 @@ Result<Input> read_input(const Arguments& arguments, const image::SignOptions& o
 
 struct Keys {
     std::optional<LoadedKey> signing;
+    std::unique_ptr<image::Signer> token;  ///< of a key that does not leave its hardware; `signing` has its public half
     std::optional<image::PublicKey> fixed;  ///< of the signature in --fix-sig
     Bytes fixed_signature;
 };
@@ -58,6 +61,14 @@ struct Keys {
 Result<Keys> read_keys(const Arguments& arguments) {
     Keys keys;
     if (const auto path = arguments.text("--key"); !path.empty()) {
+        if (adapters::is_pkcs11_uri(path)) {
+            // A build has nobody to ask: the PIN comes from the URI's pin-source.
+            SigningOptions on_token;
+            on_token.key = path;
+            TRY(keys.token, load_signer(on_token));
+            keys.signing = LoadedKey{keys.token->public_key(), std::nullopt};
+            return keys;
+        }
         TRY(keys.signing, load_key(path));
         if (!keys.signing->private_key)
             return usage("Cannot sign with a public-only PEM; signing requires the private key.");
@@ -170,6 +181,7 @@ Result<int> write_vector(const Arguments& arguments, const Input& input, const i
 
 Result<std::unique_ptr<image::Signer>> make_signer(Keys& keys) {
     if (keys.signing && keys.fixed) return usage("Can not sign using key and provide fixed-signature at the same time");
+    if (keys.token) return std::move(keys.token);
     if (keys.signing) return std::make_unique<image::KeySigner>(std::move(*keys.signing->private_key));
     if (keys.fixed)
         return std::make_unique<image::FixedSigner>(std::move(*keys.fixed), std::vector<Bytes>{keys.fixed_signature});

@@ -10,6 +10,7 @@
 #include "cli/files.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_manifest.hpp"
+#include "image/tlv_text.hpp"
 #include "image/uuid.hpp"
 
 namespace fota::cli::imgtool {
@@ -201,7 +202,6 @@ const std::vector<std::string> erased_values{"0", "0xff"};
 }  // namespace
 
 Result<std::vector<image::Dependency>> parse_dependencies(const std::string& text) {
-    static constexpr std::array<std::string_view, 3> slots{"active", "primary", "secondary"};
     static constexpr std::string_view digits = "0123456789";
     const auto skip = [&](std::size_t at, std::string_view what) {
         return std::min(text.find_first_not_of(what, at), text.size());
@@ -217,9 +217,10 @@ Result<std::vector<image::Dependency>> parse_dependencies(const std::string& tex
     for (auto at = text.find(','); at != std::string::npos; at = text.find(',', at + 1)) {
         auto begin = skip(at + 1, " \t\n");
         std::uint8_t slot = 0;
-        for (std::size_t i = 0; i < slots.size(); ++i) {
-            if (text.compare(begin, slots[i].size(), slots[i]) != 0) continue;
-            const auto comma = skip(begin + slots[i].size(), " \t\n");
+        for (std::size_t i = 0; i < image::dependency_slots.size(); ++i) {
+            const auto word = image::dependency_slots[i];
+            if (text.compare(begin, word.size(), word) != 0) continue;
+            const auto comma = skip(begin + word.size(), " \t\n");
             if (comma == text.size() || text[comma] != ',') continue;
             slot = static_cast<std::uint8_t>(i);
             at = comma;
@@ -264,16 +265,10 @@ Result<std::vector<std::pair<std::uint16_t, Bytes>>> custom_tlvs(const Arguments
     };
     for (const auto& words : arguments.all("--custom-tlv")) {
         const auto& value = words[1];
-        auto bytes = to_bytes(as_bytes(value));
-        if (value.starts_with("0x")) {
-            if (value.size() % 2 != 0) return usage("Custom TLV length is odd.");
-            auto decoded = from_hex(std::string_view(value).substr(2));
-            if (!decoded)
-                return fail(Errc::config_invalid,
-                            fmt::format("expected hexadecimal digits, found {}", printable(value, 40)));
-            bytes = std::move(*decoded);
-        }
-        TRY_VOID(add(words[0], std::move(bytes)));
+        if (value.starts_with("0x") && value.size() % 2 != 0) return usage("Custom TLV length is odd.");
+        auto bytes = image::custom_tlv_value(value);
+        if (!bytes) return fail(std::move(bytes.error()).as(Errc::config_invalid));
+        TRY_VOID(add(words[0], std::move(*bytes)));
     }
     for (const auto& words : arguments.all("--custom-tlv-file")) {
         TRY(auto bytes, read_plain(words[1], small_file_limit));
@@ -320,7 +315,9 @@ std::vector<Parameter> sign_parameters() {
         flag("--pure", "Ed25519 over the image instead of over its hash"),
         {{"--fix-sig-pubkey"}, Kind::text, "public key of the signature in --fix-sig"},
         {{"--fix-sig"}, Kind::text, "signature made elsewhere, in base64"},
-        {{"-k", "--key"}, Kind::text, "private key to sign with"},
+        {{"-k", "--key"},
+         Kind::text,
+         "private key to sign with: a file, or a pkcs11: URI whose pin-source has the PIN"},
         {{"--public-key-format"}, Kind::choice, "what of the key goes into the image", {"hash", "full"}},
         {{"--max-align"}, Kind::choice, "largest write size of both slots", {"8", "16", "32"}},
         {{"--align"}, Kind::choice, "write size of the flash", {"1", "2", "4", "8", "16", "32"}},

@@ -32,14 +32,13 @@ int run(Program& program, const Options& options) {
     auto& out = program.out;
     const auto opened = open_project(program, options.path, options.board, options.boards);
     if (!opened) return out.fail(opened.error());
-    const auto bytes = read_file(options.image, image_file_limit);
-    if (!bytes) return out.fail(bytes.error());
-    const auto image = layout::image_facts(*bytes, options.image);
-    if (!image.walkable)
+    const auto image = image_file(options.image);
+    if (!image) return out.fail(image.error());
+    if (!image->walkable)
         return out.fail(
-            Error(Errc::image_malformed, fmt::format("expected the signed image that ships, found {}", image.what))
+            Error(Errc::image_malformed, fmt::format("expected the signed image that ships, found {}", image->what))
                 .with("file", shown_path(options.image)));
-    const auto taken = layout::snapshot(opened->project, &image);
+    const auto taken = layout::snapshot(opened->project, &*image);
     if (!taken) return out.fail(taken.error());
     auto document = layout::to_json(*taken);
     const auto text = document.dump(2) + "\n";

@@ -78,8 +78,7 @@ Result<layout::Inputs> inputs_of(const Options& options) {
     layout::Inputs inputs;
     inputs.board = options.board;
     if (!options.image.empty()) {
-        TRY(const auto bytes, read_file(options.image, image_file_limit));
-        inputs.image = layout::image_facts(bytes, options.image);
+        TRY(inputs.image, image_file(options.image));
     }
     if (!options.flash_part.empty()) {
         if (const auto* part = flash::find_part(std::string_view(options.flash_part))) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/files.hpp"
+#include "cli/image.hpp"
 #include "cli/layout_boards.hpp"
 
 namespace fota::cli {
@@ -153,6 +154,13 @@ std::optional<layout::ImageFacts> built_image(const layout::Project& project) {
         if (bytes) return layout::image_facts(*bytes, base + name);
     }
     return std::nullopt;
+}
+
+Result<layout::ImageFacts> image_file(const std::string& path) {
+    TRY(const auto bytes, read_file(path, image_file_limit));
+    // A broken wrapping is a finding about the image, not an error of the command.
+    const auto image = unwrap_image(bytes);
+    return layout::image_facts(image ? *image : bytes, path);
 }
 
 Result<std::string> read_text_file(const std::string& path, std::uint64_t limit) {

@@ -41,6 +41,10 @@ Result<OpenProject> open_project(const Program& program, const std::string& path
 /// The signed image that a build left, with a name relative to the build; nullopt when there is none.
 std::optional<layout::ImageFacts> built_image(const layout::Project& project);
 
+/// What a file holds as an image, binary or in one of the wrappings read_image() takes off; "-" is stdin. A file that
+/// is no image is one, too, for a finding to say so. file_unreadable.
+Result<layout::ImageFacts> image_file(const std::string& path);
+
 /// A text file such as a baseline or a log, at most `limit` bytes; "-" is stdin.
 Result<std::string> read_text_file(const std::string& path, std::uint64_t limit);
 

@@ -153,9 +153,9 @@ int run(Program& program, const Options& options) {
     if (!opened) return out.fail(opened.error());
     auto image = built_image(opened->project);
     if (!options.image.empty()) {
-        const auto bytes = read_file(options.image, image_file_limit);
-        if (!bytes) return out.fail(bytes.error());
-        image = layout::image_facts(*bytes, options.image);
+        auto given = image_file(options.image);
+        if (!given) return out.fail(given.error());
+        image = std::move(*given);
     }
     const auto map = layout::memory_map(opened->project, image ? &*image : nullptr);
     if (!map) return out.fail(map.error());

@@ -57,6 +57,25 @@ Result<> open_log(const Globals& globals) {
     return {};
 }
 
+struct Entry {
+    std::string_view name;
+    void (*add)(CLI::App&, Program&);
+};
+/// In the order of the help text.
+constexpr Entry commands[]{{"key", add_key},       {"image", add_image},         {"imgtool", add_imgtool},
+                           {"layout", add_layout}, {"push", add_push},           {"device", add_device},
+                           {"sim", add_sim},       {"provision", add_provision}, {"serial", add_serial},
+                           {"bundle", add_bundle}, {"config", add_config}};
+
+/// Declaring all commands takes longer than some of them run: the one that the first word names is enough. All of them
+/// when it is none of theirs, for help and for "did you mean".
+void add_commands(CLI::App& root, Program& program, std::string_view first) {
+    if (first == "--version") return;
+    const auto* const named = std::ranges::find(commands, first, &Entry::name);
+    for (const auto& each : commands)
+        if (named == std::end(commands) || &each == named) each.add(root, program);
+}
+
 }  // namespace
 
 Program::Program() : app_("fotactl takes a firmware image to a proven update on an nRF9160", "fotactl") {
@@ -70,17 +89,6 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
     app_.add_option("--log-file", globals.log_file, "write a log to FILE")->type_name("FILE");
     app_.add_option("--config", globals.config_file, "read this configuration instead of fotactl.toml")
         ->type_name("FILE");
-    add_key(app_, *this);
-    add_image(app_, *this);
-    add_imgtool(app_, *this);
-    add_layout(app_, *this);
-    add_push(app_, *this);
-    add_device(app_, *this);
-    add_sim(app_, *this);
-    add_provision(app_, *this);
-    add_serial(app_, *this);
-    add_bundle(app_, *this);
-    add_config(app_, *this);
 }
 
 int Program::main(int argc, const char* const* argv) {
@@ -88,6 +96,7 @@ int Program::main(int argc, const char* const* argv) {
     std::signal(SIGPIPE, SIG_IGN);
     // Neither this program's options nor its configuration have a say in what a build asks of imgtool.
     if (argc > 1 && std::string_view(argv[1]) == "imgtool") return imgtool_main({argv + 2, argv + argc});
+    add_commands(app_, *this, argc > 1 ? argv[1] : "");
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

@@ -6,6 +6,7 @@
 #include "adapters/disk_file_tree.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/layout_boards.hpp"
 #include "cli/program.hpp"
@@ -35,7 +36,7 @@ struct Options : ListenOptions {
 };
 
 void bind(CLI::App& app, Options& o) {
-    app.add_option("IMAGE", o.image, "the signed image to install")->required();
+    app.add_option("IMAGE", o.image, "the signed image to install: binary, Intel HEX, or a DFU package")->required();
     app.add_option("--endpoint", o.endpoints, "the device's endpoint name; may be given several times")
         ->type_name("EP");
     app.add_option("--endpoints-file", o.endpoints_file, "endpoint names, one a line")->type_name("F");
@@ -160,7 +161,7 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     TRY(out.job.endpoints, endpoints_of(options));
     TRY(out.job.policy, policy_of(options));
     TRY_VOID(fill_listen_job(program, options, out.job));
-    TRY(out.image, read_file(options.image, image_file_limit));
+    TRY(out.image, read_component(options.image, options.how.modem()));
 
     if (options.how.modem()) {
         auto target = update::check_modem_package(out.image, options.expect_version);

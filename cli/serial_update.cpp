@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/files.hpp"
+#include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/serial.hpp"
 #include "image/verify.hpp"
@@ -38,7 +39,7 @@ struct Prepared {
 
 Result<Prepared> prepare(Program& program, const Options& options) {
     Prepared out;
-    TRY(out.image, read_file(options.image, image_file_limit));
+    TRY(out.image, read_image(options.image));
     TRY(const auto parsed, in_context(image::parse(out.image), shown_path(options.image)));
     const auto key_file = program.config.value_or(options.key, "key");
     if (!key_file.empty()) {
@@ -195,7 +196,7 @@ int run_upload(Program& program, const Options& options) {
 }
 
 void bind_image(CLI::App& app, Options& o) {
-    app.add_option("IMAGE", o.image, "the signed image")->required();
+    app.add_option("IMAGE", o.image, "the signed image: binary, Intel HEX, or a DFU package")->required();
     bind_serial(app, o.serial);
     app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
     app.add_option("--window", o.window, "requests in flight (default: as many as the device has buffers)")

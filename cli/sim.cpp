@@ -17,6 +17,7 @@
 #include "adapters/system_clock.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/program.hpp"
 #include "cli/sim_bootstrap.hpp"
@@ -110,7 +111,7 @@ Result<std::unique_ptr<virtdev::Board>> board_of(const Options& options, virtdev
     std::unique_ptr<virtdev::Board> board;
     std::optional<Bytes> image;
     if (!options.image.empty()) {
-        TRY(image, read_file(options.image, image_file_limit));
+        TRY(image, read_image(options.image));
         TRY_VOID(in_context(image::parse(*image), fmt::format("reading {}", shown_path(options.image))));
     }
     // Before any file is created: one that is there counts as a board that was flashed.

@@ -37,6 +37,11 @@ uint32_t fota_upload_offset(enum fota_boot_mode mode, uint32_t sector_size);
  * or a field of `geometry` is 0. */
 uint32_t fota_image_limit(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry);
 
+/* The same for a bootloader that decrypts: in the swap modes its trailer also keeps a key of `key_bytes` (16 or 32, or
+ * with MCUBOOT_SWAP_SAVE_ENCTLV the length of its TLV) for each of the two images. 0: as fota_image_limit(). */
+uint32_t fota_encrypted_image_limit(enum fota_boot_mode mode, const struct fota_slot_geometry* geometry,
+                                    uint32_t key_bytes);
+
 #ifdef __cplusplus
 }
 #endif

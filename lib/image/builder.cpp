@@ -109,12 +109,30 @@ Result<> check_header_space(BytesView payload, const SignOptions& options) {
             options.header_size, space ? "other content" : fmt::format("{} bytes in all", payload.size())));
 }
 
-/// The image ends at `end`: does the slot take it, and is there room for the trailer that padding writes?
-Result<> check_slot(std::uint64_t end, const SignOptions& options, std::uint64_t trailer) {
+/// The slot that the options describe. `key_tlv`: length of the TLV with the encrypted key.
+Slot slot_of(const SignOptions& options, std::uint64_t key_tlv) {
+    Slot out{options.boot_mode, options.slot_size, options.sector_size, options.max_sectors, options.align};
+    if (options.encryption)
+        out.key_bytes = options.save_encrypted_key ? static_cast<std::uint32_t>(key_tlv) : options.encryption->bits / 8;
+    return out;
+}
+
+/// The image ends at `end`; a compressed one at `installed` once it is in the primary slot. Does the slot take it, and
+/// is there room for the trailer that padding writes?
+Result<> check_slot(std::uint64_t end, std::optional<std::uint64_t> installed, const SignOptions& options,
+                    const Slot& slot, std::uint64_t trailer) {
     if (options.slot_size == 0) return {};
-    if (options.rules == Rules::bootloader)
-        TRY_VOID(check_fits(
-            end, {options.boot_mode, options.slot_size, options.sector_size, options.max_sectors, options.align}));
+    if (options.rules == Rules::bootloader) {
+        TRY_VOID(check_fits(end, slot));
+        if (installed) {
+            // Kconfig of Nordic's tree: BOOT_DECOMPRESSION_SUPPORT depends on BOOT_UPGRADE_ONLY.
+            if (options.boot_mode != FOTA_BOOT_OVERWRITE)
+                return usage(fmt::format(
+                    "expected a bootloader in mode {} for a compressed image, as no other decompresses, found {}",
+                    mode_name(FOTA_BOOT_OVERWRITE), mode_name(options.boot_mode)));
+            TRY_VOID(in_context(check_fits(*installed, slot), "after decompression"));
+        }
+    }
     if (end + trailer > options.slot_size)
         return fail(Errc::image_too_large,
                     fmt::format("expected at most {} bytes before the trailer of {} in a slot of 0x{:x}, found {}",
@@ -246,6 +264,7 @@ struct Payload {
     BytesView plain;
     Bytes packed;
     bool compressed = false;
+    std::uint64_t saved = 0;  ///< bytes by which the image grows again when it is decompressed
     std::uint32_t flags = 0;
     CompressionTlvs tlvs;
 
@@ -285,6 +304,10 @@ Result<> pack(Payload& payload, const SignOptions& options, const Assembly& asse
         append_u32(before, static_cast<std::uint32_t>(payload.packed.size()), options.byte_order);
         payload.tlvs.emplace_back(tlv::compressed_decrypted_size, std::move(before));
     }
+    // The TLVs about compression stay behind.
+    std::uint64_t about = payload.packed.size();
+    for (const auto& [type, bytes] : payload.tlvs) about += 4 + bytes.size();
+    payload.saved = payload.plain.size() > about ? payload.plain.size() - about : 0;
     return {};
 }
 
@@ -321,7 +344,10 @@ Result<Built> build(BytesView payload, const SignOptions& options, Signer* signe
     out.payload_bytes = prepared.plain.size();
     out.stored_bytes = draft.payload_length;
     if (options.slot_size != 0) out.trailer_size = trailer_size(options, draft.key_bytes);
-    TRY_VOID(check_slot(draft.bytes.size(), options, out.trailer_size));
+    const auto slot = slot_of(options, draft.key_bytes);
+    if (options.slot_size != 0) out.limit = image_limit(slot).value_or(0);
+    const auto installed = out.compressed ? std::optional(draft.bytes.size() + prepared.saved) : std::nullopt;
+    TRY_VOID(check_slot(draft.bytes.size(), installed, options, slot, out.trailer_size));
     TRY_VOID(check_result(draft.bytes, options, key));
     if (encrypted && !options.encryption->clear)
         TRY_VOID(aes_ctr(

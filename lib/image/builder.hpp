@@ -79,6 +79,7 @@ struct Built {
     std::uint64_t payload_bytes = 0;  ///< what went in, without header space
     std::uint64_t stored_bytes = 0;   ///< what the image holds of it: smaller when compressed
     std::uint64_t trailer_size = 0;   ///< bytes imgtool reserves for the trailer; 0 without a slot size
+    std::uint64_t limit = 0;          ///< where the image may end in that slot at most; 0 without a slot size
 };
 
 /// The image; unsigned (hash only) when `signer` is nullptr. Under Rules::bootloader what is returned has been parsed

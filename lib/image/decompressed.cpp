@@ -23,8 +23,8 @@ bool about_compression(std::uint16_t type) {
 }
 
 Result<std::uint32_t> size_from(BytesView file, const Parsed& parsed, std::uint16_t type) {
-    const auto found =
-        std::ranges::find_if(parsed.tlvs, [&](const Tlv& each) { return each.type == type && each.is_protected; });
+    const auto found = std::ranges::find_if(
+        parsed.tlvs, [&](const Tlv& each) { return each.type == type && parsed.in_protected_area(each); });
     if (found == parsed.tlvs.end())
         return rejected(fmt::format("expected a protected {} TLV in a compressed image, found none", tlv_name(type)));
     const auto bytes = value(file, *found);
@@ -36,7 +36,7 @@ Result<std::uint32_t> size_from(BytesView file, const Parsed& parsed, std::uint1
 Bytes remaining_protected(BytesView file, const Parsed& parsed) {
     Bytes entries;
     for (const auto& each : parsed.tlvs) {
-        if (!each.is_protected || about_compression(each.type)) continue;
+        if (!parsed.in_protected_area(each) || about_compression(each.type)) continue;
         append(entries, file.subspan(static_cast<std::size_t>(each.offset - entry_bytes),
                                      static_cast<std::size_t>(entry_bytes + each.length)));
     }
@@ -51,6 +51,12 @@ Bytes remaining_protected(BytesView file, const Parsed& parsed) {
 }  // namespace
 
 Result<Bytes> decompressed_region(BytesView file, const Parsed& parsed) {
+    for (const auto& each : parsed.tlvs)
+        if (each.is_protected && !parsed.in_protected_area(each))
+            return rejected(
+                fmt::format("expected the protected TLVs of a compressed image to end with their area, "
+                            "found {} to reach beyond it",
+                            tlv_name(each.type)));
     auto header = parsed.header;
     if ((header.flags & flag::lzma2) == 0 || (header.flags & flag::lzma1) != 0)
         return rejected("expected the flag of LZMA2 alone in a compressed image, found another");

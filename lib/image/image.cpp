@@ -81,9 +81,16 @@ Result<Area> open_area(BytesView file, std::uint64_t offset, std::uint16_t magic
     return Area{offset, offset + total};
 }
 
-Result<> walk(BytesView file, const Area& area, bool is_protected, std::vector<Tlv>& out) {
-    std::uint64_t at = area.begin + info_bytes;
+/// bootutil_tlv_iter_next(), over both areas in one go: what ends the protected TLVs is that one of them ends where the
+/// area does. A longer one reaches into the other area, and the walk goes on after it.
+Result<> walk(BytesView file, const Area& protected_area, const Area& area, std::vector<Tlv>& out) {
+    const bool has_protected = protected_area.end > protected_area.begin;
+    std::uint64_t at = (has_protected ? protected_area : area).begin + info_bytes;
     while (at < area.end) {
+        if (has_protected && at == protected_area.end) {
+            at += info_bytes;
+            continue;
+        }
         if (area.end - at < entry_bytes)
             return malformed(
                 fmt::format("expected a TLV of at least {} bytes at offset {}, found {} bytes to the end of its area",
@@ -95,7 +102,7 @@ Result<> walk(BytesView file, const Area& area, bool is_protected, std::vector<T
                 fmt::format("expected the {} TLV at offset {} to end with its area at {}, found a length of {}, which "
                             "ends at {}",
                             tlv_name(type), at, area.end, length, at + entry_bytes + length));
-        out.push_back({type, is_protected, at + entry_bytes, length});
+        out.push_back({type, at + entry_bytes < protected_area.end, at + entry_bytes, length});
         at += entry_bytes + length;
     }
     return {};
@@ -126,18 +133,18 @@ Result<Parsed> parse(BytesView file) {
     if (at > file.size())
         return malformed(fmt::format("expected {} bytes of header and {} of payload, found {} bytes in all",
                                      header.header_size, header.image_size, file.size()));
+    Area protected_area{at, at};
     if (header.protected_tlv_size != 0) {
-        TRY(const auto area, open_area(file, at, protected_info_magic, "protected"));
-        if (area.end - area.begin != header.protected_tlv_size)
+        TRY(protected_area, open_area(file, at, protected_info_magic, "protected"));
+        if (protected_area.end - protected_area.begin != header.protected_tlv_size)
             return malformed(
                 fmt::format("expected a protected TLV area of {} bytes, as the header says, found one of {}",
-                            header.protected_tlv_size, area.end - area.begin));
-        TRY_VOID(walk(file, area, true, out.tlvs));
-        at = area.end;
+                            header.protected_tlv_size, protected_area.end - protected_area.begin));
+        at = protected_area.end;
     }
     out.hash_region_length = at;
     TRY(const auto area, open_area(file, at, info_magic, "unprotected"));
-    TRY_VOID(walk(file, area, false, out.tlvs));
+    TRY_VOID(walk(file, protected_area, area, out.tlvs));
     out.end = area.end;
     return out;
 }
@@ -171,10 +178,14 @@ BytesView Parsed::key_hash(BytesView file) const noexcept {
 
 std::optional<std::uint32_t> Parsed::security_counter(BytesView file) const noexcept {
     for (const auto& each : tlvs) {
-        if (each.type != tlv::security_counter || !each.is_protected || each.length != 4) continue;
+        if (each.type != tlv::security_counter || !in_protected_area(each) || each.length != 4) continue;
         if (const auto bytes = value(file, each); bytes.size() == 4) return load_le32(bytes.data());
     }
     return std::nullopt;
+}
+
+bool Parsed::in_protected_area(const Tlv& tlv) const noexcept {
+    return tlv.offset + tlv.length <= hash_region_length;
 }
 
 BytesView value(BytesView file, const Tlv& tlv) noexcept {

@@ -78,6 +78,8 @@ struct Header {
 
 struct Tlv {
     std::uint16_t type = 0;
+    /// As bootutil_tlv_iter_is_prot() has it: the value begins before the end of the protected area. An empty TLV at
+    /// its very end does not.
     bool is_protected = false;
     std::uint64_t offset = 0;  ///< of the value, from the start of the file
     std::uint16_t length = 0;  ///< of the value, in bytes
@@ -87,7 +89,7 @@ struct Tlv {
 /// checked against the file that was parsed.
 struct Parsed {
     Header header;
-    std::vector<Tlv> tlvs;                 ///< in file order, protected ones first
+    std::vector<Tlv> tlvs;                 ///< in file order, protected ones first, none over another
     std::uint64_t hash_region_length = 0;  ///< bytes from the start: header, payload and protected TLVs
     std::uint64_t end = 0;                 ///< offset after the last TLV; what follows is padding or a trailer
 
@@ -101,6 +103,8 @@ struct Parsed {
     BytesView key_hash(BytesView file) const noexcept;
     /// The security counter of the protected area, where MCUboot reads it.
     std::optional<std::uint32_t> security_counter(BytesView file) const noexcept;
+    /// Whether this TLV lies wholly in the protected area, where the bootloader looks for what has to be hashed.
+    bool in_protected_area(const Tlv& tlv) const noexcept;
     /// The first signature TLV; nullptr when unsigned.
     const Tlv* signature() const noexcept;
 };
@@ -108,9 +112,9 @@ struct Parsed {
 /// Value bytes; empty when `tlv` does not lie in `file`.
 BytesView value(BytesView file, const Tlv& tlv) noexcept;
 
-/// Walks header and TLV areas. image_malformed when the file is empty, does not begin with the magic, or an area or TLV
-/// does not lie wholly where the sizes before it say. Nothing is said about whether the bootloader would take it: see
-/// verify().
+/// Walks header and TLV areas as the bootloader does. image_malformed when the file is empty, does not begin with the
+/// magic, or an area or TLV does not lie wholly in the file; a protected TLV may reach into the unprotected area.
+/// Nothing is said about whether the bootloader would take it: see verify().
 Result<Parsed> parse(BytesView file);
 
 enum class ByteOrder : std::uint8_t { little, big };

@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <utility>
 
 #include "image/image.hpp"
 
@@ -40,6 +42,7 @@ struct Free {
 };
 using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
 using Decoder = std::unique_ptr<OSSL_DECODER_CTX, Free<OSSL_DECODER_CTX_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 using Pkcs8 = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free<PKCS8_PRIV_KEY_INFO_free>>;
 using EncryptedPkcs8 = std::unique_ptr<X509_SIG, Free<X509_SIG_free>>;
 using SharedKey = std::shared_ptr<EVP_PKEY>;
@@ -50,6 +53,8 @@ SharedKey own(EVP_PKEY* key) {
 
 /// 600,000 rounds of HMAC-SHA256: OWASP's figure for PBKDF2, about a quarter of a second.
 constexpr int pbkdf2_rounds = 600'000;
+/// Some two seconds' worth. OpenSSL writes 2,048, this program 600,000.
+constexpr std::uint64_t most_rounds = 5'000'000;
 /// A key of 3072 bits takes 2.5 KB in PEM; what is far longer is something else.
 constexpr std::size_t longest_key_file = 64 * 1024;
 
@@ -57,24 +62,116 @@ Failure unusable(std::string message) {
     return fail(Errc::key_unusable, std::move(message));
 }
 
-/// The first key in the bytes, of any format; nullptr when there is none. `selection`: which half is wanted.
+/// libcrypto's reader of keys of any format. Finding out which formats there are takes it ten times as long as reading,
+/// so that each thread keeps its readers.
+class Reader {
+  public:
+    explicit Reader(int selection)
+        : decoder_(OSSL_DECODER_CTX_new_for_pkey(&key_, nullptr, nullptr, nullptr, selection, nullptr, nullptr)) {}
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    /// The first key in the bytes; nullptr when there is none.
+    SharedKey read(BytesView bytes, const Passphrase* passphrase) {
+        if (!decoder_ || bytes.empty() || bytes.size() > longest_key_file) return nullptr;
+        const Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+        if (!bio) return nullptr;
+        // Always set: without one libcrypto would ask on the terminal.
+        static constexpr unsigned char none = 0;
+        const bool given = passphrase != nullptr && !passphrase->empty();
+        OSSL_DECODER_CTX_set_passphrase(
+            decoder_.get(), given ? reinterpret_cast<const unsigned char*>(passphrase->reveal().data()) : &none,
+            given ? passphrase->reveal().size() : 0);
+        const bool decoded = OSSL_DECODER_from_bio(decoder_.get(), bio.get()) == 1;
+        if (given) OSSL_DECODER_CTX_set_passphrase(decoder_.get(), &none, 0);
+        ERR_clear_error();
+        auto owned = own(std::exchange(key_, nullptr));
+        return decoded ? owned : nullptr;
+    }
+
+  private:
+    EVP_PKEY* key_ = nullptr;
+    Decoder decoder_;
+};
+
+/// `selection`: which half is wanted.
 SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
-    if (bytes.empty() || bytes.size() > longest_key_file) return nullptr;
-    const Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
-    EVP_PKEY* key = nullptr;
-    const Decoder decoder(OSSL_DECODER_CTX_new_for_pkey(&key, nullptr, nullptr, nullptr, selection, nullptr, nullptr));
-    if (!bio || !decoder) return nullptr;
-    // Always set: without one libcrypto would ask on the terminal.
-    static constexpr unsigned char none = 0;
-    const auto* secret = passphrase == nullptr || passphrase->empty()
-                             ? &none
-                             : reinterpret_cast<const unsigned char*>(passphrase->reveal().data());
-    const auto length = passphrase == nullptr ? 0 : passphrase->reveal().size();
-    OSSL_DECODER_CTX_set_passphrase(decoder.get(), secret, length);
-    const bool decoded = OSSL_DECODER_from_bio(decoder.get(), bio.get()) == 1;
+    thread_local Reader public_keys(EVP_PKEY_PUBLIC_KEY);
+    thread_local Reader key_pairs(EVP_PKEY_KEYPAIR);
+    return (selection == EVP_PKEY_KEYPAIR ? key_pairs : public_keys).read(bytes, passphrase);
+}
+
+/// Calls `visit` with an EncryptedPrivateKeyInfo in DER, and with each one in PEM under whatever label; the content
+/// decides for libcrypto, too.
+template <class Visit>
+void each_sealed(BytesView bytes, const Visit& visit) {
+    if (bytes.empty() || bytes.size() > longest_key_file) return;
+    const auto look = [&](const unsigned char* data, long size) {
+        const EncryptedPkcs8 sealed(d2i_X509_SIG(nullptr, &data, size));
+        if (sealed) visit(*sealed);
+    };
+    look(bytes.data(), static_cast<long>(bytes.size()));
+    if (as_text(bytes).find("-----BEGIN ") != std::string_view::npos) {
+        const Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+        char* label = nullptr;
+        char* header = nullptr;
+        unsigned char* data = nullptr;
+        long size = 0;
+        while (bio && PEM_read_bio(bio.get(), &label, &header, &data, &size) == 1) {
+            look(data, size);
+            OPENSSL_free(label);
+            OPENSSL_free(header);
+            OPENSSL_clear_free(data, static_cast<std::size_t>(size));
+        }
+    }
     ERR_clear_error();
-    auto owned = own(key);
-    return decoded ? owned : nullptr;
+}
+
+template <class Parameters>
+std::unique_ptr<Parameters, void (*)(Parameters*)> unpacked(const ASN1_TYPE* packed, const ASN1_ITEM* item,
+                                                            void (*release)(Parameters*)) {
+    auto* out = packed == nullptr ? nullptr : ASN1_TYPE_unpack_sequence(item, packed);
+    return {static_cast<Parameters*>(out), release};
+}
+
+/// As a number; what is no number of 64 bits is more than enough.
+std::uint64_t number_of(const ASN1_INTEGER* integer) {
+    std::uint64_t out = 0;
+    return integer != nullptr && ASN1_INTEGER_get_uint64(&out, integer) == 1 ? out : UINT64_MAX;
+}
+
+/// Rounds of PBKDF2, of PBES1 or of PKCS#12's derivation; for scrypt what its three costs make together.
+std::uint64_t derivation_cost(const X509_SIG& sealed) {
+    const X509_ALGOR* algorithm = nullptr;
+    X509_SIG_get0(&sealed, &algorithm, nullptr);
+    if (algorithm == nullptr) return 0;
+    if (OBJ_obj2nid(algorithm->algorithm) != NID_pbes2) {
+        const auto simple = unpacked<PBEPARAM>(algorithm->parameter, ASN1_ITEM_rptr(PBEPARAM), PBEPARAM_free);
+        return simple ? number_of(simple->iter) : 0;
+    }
+    const auto scheme = unpacked<PBE2PARAM>(algorithm->parameter, ASN1_ITEM_rptr(PBE2PARAM), PBE2PARAM_free);
+    if (!scheme || scheme->keyfunc == nullptr) return 0;
+    if (OBJ_obj2nid(scheme->keyfunc->algorithm) == NID_id_scrypt) {
+        const auto scrypt =
+            unpacked<SCRYPT_PARAMS>(scheme->keyfunc->parameter, ASN1_ITEM_rptr(SCRYPT_PARAMS), SCRYPT_PARAMS_free);
+        if (!scrypt) return 0;
+        std::uint64_t out = 1;
+        for (const auto* each : {scrypt->costParameter, scrypt->blockSize, scrypt->parallelizationParameter})
+            if (__builtin_mul_overflow(out, number_of(each), &out)) return UINT64_MAX;
+        return out;
+    }
+    const auto rounds =
+        unpacked<PBKDF2PARAM>(scheme->keyfunc->parameter, ASN1_ITEM_rptr(PBKDF2PARAM), PBKDF2PARAM_free);
+    return rounds ? number_of(rounds->iter) : 0;
+}
+
+/// A file decides for itself how long it takes to decrypt: up to hours.
+Result<> check_cost(BytesView bytes) {
+    std::uint64_t cost = 0;
+    each_sealed(bytes, [&](const X509_SIG& sealed) { cost = std::max(cost, derivation_cost(sealed)); });
+    if (cost <= most_rounds) return {};
+    return unusable(fmt::format("expected a passphrase to be hashed at most {} times for an encrypted key, found {}",
+                                most_rounds, cost));
 }
 
 Result<KeyType> classify(EVP_PKEY* key) {
@@ -108,6 +205,46 @@ Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**
     Bytes out(static_cast<std::size_t>(length));
     auto* cursor = out.data();
     return encode(key, &cursor) == length ? out : Bytes{};
+}
+
+/// A key object without the private half; nullptr when libcrypto cannot make one.
+SharedKey public_half(EVP_PKEY* key) {
+    OSSL_PARAM* parameters = nullptr;
+    EVP_PKEY* out = nullptr;
+    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+    if (context && EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &parameters) == 1 &&
+        EVP_PKEY_fromdata_init(context.get()) == 1)
+        EVP_PKEY_fromdata(context.get(), &out, EVP_PKEY_PUBLIC_KEY, parameters);
+    OSSL_PARAM_free(parameters);
+    return own(out);
+}
+
+/// SubjectPublicKeyInfo up to the bits of the key, which end it. For these types they are all there is to encode, and
+/// libcrypto's encoder takes thirty times as long.
+struct Prefix {
+    KeyType type;
+    std::string_view hex;
+};
+constexpr std::array<Prefix, 4> prefixes{{
+    {KeyType::ecdsa_p256, "3059301306072a8648ce3d020106082a8648ce3d030107034200"},
+    {KeyType::ecdsa_p384, "3076301006072a8648ce3d020106052b81040022036200"},
+    {KeyType::ed25519, "302a300506032b6570032100"},
+    {KeyType::x25519, "302a300506032b656e032100"},
+}};
+
+/// As a bootloader embeds it; empty when the key is not complete.
+Bytes encode(EVP_PKEY* key, KeyType type) {
+    const auto prefix = std::ranges::find(prefixes, type, &Prefix::type);
+    if (prefix == prefixes.end()) return to_der(key, i2d_PublicKey);
+    Bytes bits(128);
+    std::size_t length = 0;
+    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, bits.data(), bits.size(), &length) != 1)
+        return {};
+    bits.resize(length);
+    auto out = from_hex(prefix->hex).value_or(Bytes{});
+    append(out, bits);
+    // The second byte is the length of all that follows it.
+    return out.size() == out[1] + 2U ? out : Bytes{};
 }
 
 std::string bio_text(BIO* bio) {
@@ -186,15 +323,10 @@ Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
     // MCUboot reads uncompressed points only, whatever the file held.
     if (EVP_PKEY_is_a(key, "EC") == 1)
         EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed");
-    const auto spki = to_der(key, i2d_PUBKEY);
-    const bool rsa = out.type_ == KeyType::rsa2048 || out.type_ == KeyType::rsa3072;
-    out.encoded_ = rsa ? to_der(key, i2d_PublicKey) : spki;
-    // Decoded again, so that the object holds no private half.
-    const auto* cursor = spki.data();
-    out.key_ = own(d2i_PUBKEY(nullptr, &cursor, static_cast<long>(spki.size())));
+    out.key_ = public_half(key);
+    if (out.key_) out.encoded_ = encode(out.key_.get(), out.type_);
     ERR_clear_error();
-    if (out.encoded_.empty() || !out.key_)
-        return unusable("expected a complete public key, found one that cannot be encoded");
+    if (out.encoded_.empty()) return unusable("expected a complete public key, found one that cannot be encoded");
     return out;
 }
 
@@ -244,6 +376,7 @@ Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* pas
     const bool encrypted = is_encrypted_key(pem_or_der);
     if (encrypted && passphrase == nullptr)
         return fail(Errc::credentials_unusable, "expected a passphrase for the encrypted private key, found none");
+    if (encrypted) TRY_VOID(check_cost(pem_or_der));
     PrivateKey out;
     out.key_ = decode(pem_or_der, EVP_PKEY_KEYPAIR, passphrase);
     if (!out.key_ && encrypted)
@@ -287,17 +420,9 @@ bool is_encrypted_key(BytesView pem_or_der) {
     if (text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
         text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)
         return true;
-    // EncryptedPrivateKeyInfo in DER: SEQUENCE { SEQUENCE { OID pkcs5 ...; no other key form begins so.
-    const auto* cursor = pem_or_der.data();
-    if (pem_or_der.empty() || pem_or_der.size() > longest_key_file || pem_or_der[0] != 0x30) return false;
-    const EncryptedPkcs8 sealed(d2i_X509_SIG(nullptr, &cursor, static_cast<long>(pem_or_der.size())));
-    ERR_clear_error();
-    if (!sealed) return false;
-    const X509_ALGOR* algorithm = nullptr;
-    X509_SIG_get0(sealed.get(), &algorithm, nullptr);
-    const ASN1_OBJECT* name = nullptr;
-    X509_ALGOR_get0(&name, nullptr, nullptr, algorithm);
-    return OBJ_obj2nid(name) == NID_pbes2;
+    bool out = false;
+    each_sealed(pem_or_der, [&](const X509_SIG&) { out = true; });
+    return out;
 }
 
 std::string_view development_key_name(BytesView key_hash) noexcept {

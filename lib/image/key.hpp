@@ -68,8 +68,9 @@ using Passphrase = Secret<std::string>;
 class PrivateKey {
   public:
     static Result<PrivateKey> generate(KeyType type);
-    /// PEM or DER; PKCS#8, encrypted PKCS#8 or the traditional forms. key_unusable when it is no private key;
-    /// credentials_unusable when the passphrase is missing (nullptr) or wrong.
+    /// PEM or DER; PKCS#8, encrypted PKCS#8 or the traditional forms. key_unusable when it is no private key,
+    /// and when hashing the passphrase as often as it asks would take more than some seconds; credentials_unusable when
+    /// the passphrase is missing (nullptr) or wrong.
     static Result<PrivateKey> parse(BytesView pem_or_der, const Passphrase* passphrase = nullptr);
 
     KeyType type() const noexcept { return public_.type(); }

@@ -67,7 +67,7 @@ Result<std::uint64_t> image_limit(const Slot& slot) {
     const fota_slot_geometry geometry{static_cast<std::uint32_t>(slot.size), static_cast<std::uint32_t>(slot.size),
                                       static_cast<std::uint32_t>(slot.sector_size), static_cast<std::uint32_t>(sectors),
                                       slot.write_size};
-    return fota_image_limit(slot.mode, &geometry);
+    return fota_encrypted_image_limit(slot.mode, &geometry, slot.key_bytes);
 }
 
 std::uint64_t imgtool_trailer_size(bool overwrite_only, std::uint64_t max_sectors, std::uint32_t align,
@@ -85,9 +85,10 @@ Result<> check_fits(std::uint64_t end, const Slot& slot) {
         imgtool_trailer_size(slot.mode == FOTA_BOOT_OVERWRITE, slot.max_sectors == 0 ? 128 : slot.max_sectors,
                              slot.write_size, std::max<std::uint32_t>(8, slot.write_size));
     const bool passes_imgtool = end + reserved <= slot.size;
-    auto message = fmt::format("expected at most {} bytes for {} in a slot of 0x{:x} ({} sectors of {}), found {}",
-                               with_thousands(limit), mode_name(slot.mode), slot.size, sectors_of(slot),
-                               slot.sector_size, with_thousands(end));
+    auto message =
+        fmt::format("expected at most {} bytes for {} in a slot of 0x{:x} ({} sectors of {}{}), found {}",
+                    with_thousands(limit), mode_name(slot.mode), slot.size, sectors_of(slot), slot.sector_size,
+                    slot.key_bytes == 0 ? "" : ", with the keys of encrypted images", with_thousands(end));
     if (passes_imgtool) message += "; imgtool would accept it, and the bootloader would then refuse to swap it";
     return fail(Error(Errc::image_too_large, std::move(message))
                     .with("limit", std::to_string(limit))

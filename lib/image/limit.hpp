@@ -22,6 +22,9 @@ struct Slot {
     std::uint64_t sector_size = 4096;
     std::uint64_t max_sectors = 0;  ///< CONFIG_BOOT_MAX_IMG_SECTORS; 0: default_max_sectors()
     std::uint32_t write_size = 4;
+    /// Of an encrypted image: bytes that a swapping bootloader keeps of each image's key, 16 or 32; with
+    /// BOOT_SWAP_SAVE_ENCTLV the length of its TLV. 0: not encrypted.
+    std::uint32_t key_bytes = 0;
 };
 
 /// Where nobody says what CONFIG_BOOT_MAX_IMG_SECTORS is: 128, MCUboot's default, if that is enough for the slot; else

@@ -17,6 +17,7 @@ struct Bootloader {
     HashType hash = HashType::sha256;
     std::uint16_t signature = 0;    ///< TLV type it looks for; 0: none is expected
     bool pure = false;              ///< built with MCUBOOT_SIGN_PURE
+    bool hmac_sha512 = false;       ///< built with MCUBOOT_HMAC_SHA512, which Kconfig offers with Ed25519 alone
     bool any_key = false;           ///< its keys are not known here: every KEYHASH names one of them
     std::vector<std::size_t> keys;  ///< indexes into the caller's keys
     std::string key_name;           ///< "ECDSA-P256"
@@ -24,11 +25,11 @@ struct Bootloader {
 
 /// image_validate.c, allowed_unprot_tlvs.
 bool allowed_unprotected(std::uint16_t type, const Bootloader& bootloader) {
-    static constexpr std::array allowed{tlv::key_hash,  tlv::public_key, tlv::sha256,           tlv::sha384,
-                                        tlv::sha512,    tlv::rsa2048,    tlv::ecdsa224,         tlv::ecdsa,
-                                        tlv::rsa3072,   tlv::ed25519,    tlv::enc_rsa2048,      tlv::enc_aes_kw,
-                                        tlv::enc_ec256, tlv::enc_x25519, tlv::enc_x25519_sha512};
-    return std::ranges::find(allowed, type) != allowed.end() || (bootloader.pure && type == tlv::signature_pure);
+    static constexpr std::array allowed{tlv::key_hash,    tlv::public_key, tlv::sha256,   tlv::sha384,  tlv::sha512,
+                                        tlv::rsa2048,     tlv::ecdsa224,   tlv::ecdsa,    tlv::rsa3072, tlv::ed25519,
+                                        tlv::enc_rsa2048, tlv::enc_aes_kw, tlv::enc_ec256};
+    return std::ranges::find(allowed, type) != allowed.end() || (bootloader.pure && type == tlv::signature_pure) ||
+           type == (bootloader.hmac_sha512 ? tlv::enc_x25519_sha512 : tlv::enc_x25519);
 }
 
 /// image_validate.c, SIG_BUF_SIZE.
@@ -237,8 +238,8 @@ class Walk {
     }
 
     const Tlv* find_protected(std::uint16_t type) const {
-        const auto found =
-            std::ranges::find_if(parsed_.tlvs, [&](const Tlv& each) { return each.type == type && each.is_protected; });
+        const auto found = std::ranges::find_if(
+            parsed_.tlvs, [&](const Tlv& each) { return each.type == type && parsed_.in_protected_area(each); });
         return found == parsed_.tlvs.end() ? nullptr : &*found;
     }
 
@@ -273,6 +274,19 @@ std::vector<HashType> hashes_for(const Parsed& parsed, std::span<const HashType>
     return out;
 }
 
+/// The builds with Ed25519 that differ in what they make of this image: a signature of the region or of its hash.
+/// SIG_PURE in the protected area means nothing to a build that does not look for it.
+std::vector<bool> pure_or_not(const Parsed& parsed) {
+    const auto* mark = parsed.find(tlv::signature_pure);
+    if (mark == nullptr) return {false};
+    if (!mark->is_protected) return {true};
+    return {true, false};
+}
+
+bool has_hmac_sha512(const Parsed& parsed) {
+    return parsed.find(tlv::enc_x25519_sha512) != nullptr;
+}
+
 /// Every bootloader these keys can stand for.
 std::vector<Bootloader> bootloaders_with(const Parsed& parsed, std::span<const PublicKey> keys) {
     std::vector<Bootloader> out;
@@ -289,12 +303,14 @@ std::vector<Bootloader> bootloaders_with(const Parsed& parsed, std::span<const P
             out.push_back(bootloader);
             continue;
         }
-        bootloader.pure = parsed.find(tlv::signature_pure) != nullptr;
+        bootloader.hmac_sha512 = has_hmac_sha512(parsed);
         static constexpr std::array of_ed25519{HashType::sha256, HashType::sha512};
-        for (const auto hash : hashes_for(parsed, of_ed25519)) {
-            bootloader.hash = hash;
-            out.push_back(bootloader);
-        }
+        for (const bool pure : pure_or_not(parsed))
+            for (const auto hash : hashes_for(parsed, of_ed25519)) {
+                bootloader.pure = pure;
+                bootloader.hash = hash;
+                out.push_back(bootloader);
+            }
     }
     return out;
 }
@@ -309,18 +325,22 @@ std::vector<Bootloader> bootloaders_unknown(const Parsed& parsed) {
     Bootloader bootloader;
     bootloader.any_key = true;
     std::span<const HashType> possible = every;
+    std::vector<bool> pure{false};
+    bootloader.hmac_sha512 = has_hmac_sha512(parsed) && (signature == nullptr || signature->type == tlv::ed25519);
     if (signature != nullptr) {
         bootloader.signature = signature->type;
-        bootloader.pure = signature->type == tlv::ed25519 && parsed.find(tlv::signature_pure) != nullptr;
+        if (signature->type == tlv::ed25519) pure = pure_or_not(parsed);
         possible = of_rsa;
         if (signature->type == tlv::ecdsa) possible = of_ecdsa;
         if (signature->type == tlv::ed25519) possible = of_ed25519;
     }
     std::vector<Bootloader> out;
-    for (const auto hash : hashes_for(parsed, possible)) {
-        bootloader.hash = hash;
-        out.push_back(bootloader);
-    }
+    for (const bool each : pure)
+        for (const auto hash : hashes_for(parsed, possible)) {
+            bootloader.pure = each;
+            bootloader.hash = hash;
+            out.push_back(bootloader);
+        }
     return out;
 }
 

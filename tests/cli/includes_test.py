@@ -79,7 +79,7 @@ BRINGS = {"openssl": {"libcrypto"}}
 TARGETS = {
     "fmt::fmt": "fmt", "OpenSSL::Crypto": "libcrypto", "OpenSSL::SSL": "openssl", "yaml-cpp": "yaml-cpp",
     "nlohmann_json::nlohmann_json": "nlohmann", "spdlog::spdlog": "spdlog", "PkgConfig::libcoap": "libcoap",
-    "LibLZMA::LibLZMA": "lzma", "LibArchive::LibArchive": "libarchive", "SQLiteCpp": "sqlitecpp", "sqlite3": "sqlite",
+    "LibLZMA::LibLZMA": "lzma", "fotactl_zip_reader": "libarchive", "SQLiteCpp": "sqlitecpp", "sqlite3": "sqlite",
     "fotactl_asio": "asio", "PkgConfig::libcbor": "libcbor", "Boost::headers": "boost-crc",
 }
 

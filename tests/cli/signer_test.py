@@ -76,6 +76,29 @@ class Token(Case):
                 check=False, timeout=60)
         self.assertEqual(done.returncode, 0)
 
+    def test_a_build_that_calls_imgtool_signs_with_it_too(self):
+        for name in ("p256", "r2048", "ed"):
+            self.make(name)
+            uri = self.uri(f"object={name}", "&pin-source=file:pin")
+            words = ["sign", "-k", uri, "-v", "1.2.3", "-H", "0x200", "-S", "0x40000", "--pad-header", "--align", "4"]
+            for layout in ([], ["--sig-out", "image.sig"]):
+                run = self.run_fotactl("imgtool", *words, *layout, "payload.bin", "image.bin", env=self.env, expect=0)
+                self.assertNotIn(PIN, run.out + run.err)
+            self.run_fotactl("imgtool", "getpub", "-k", uri, "-e", "pem", "-o", "pub.pem", env=self.env, expect=0)
+            self.run_json("image", "verify", "--key", "pub.pem", "image.bin", expect=0)
+            self.run_fotactl("imgtool", "verify", "-k", uri, "image.bin", env=self.env, expect=0)
+            # The signature by itself makes the same image on a machine that has no token.
+            self.run_fotactl("imgtool", *words[:1], *words[3:], "--fix-sig", "image.sig", "--fix-sig-pubkey", "pub.pem",
+                             "payload.bin", "again.bin", expect=0)
+            self.assertEqual((self.dir / "again.bin").read_bytes(), (self.dir / "image.bin").read_bytes())
+        run = self.run_fotactl("imgtool", "sign", "-k", self.uri("object=p256"), *words[3:], "payload.bin", "none.bin",
+                               env=self.env, expect=2)
+        self.assertIn("PIN", run.err)
+        self.run_fotactl("imgtool", "sign", "-k", self.uri("object=none", "&pin-source=pin"), *words[3:], "payload.bin",
+                         "none.bin", env=self.env, expect=1)
+        self.run_fotactl("imgtool", "getpriv", "-k", uri, env=self.env, expect=2)
+        self.assertFalse((self.dir / "none.bin").exists())
+
     def test_a_wrong_or_missing_pin(self):
         self.make("p256")
         self.write("wrong", "1111111111", 0o600)

@@ -3,6 +3,11 @@
 
 using namespace fota;
 
+/// libcrypto takes and gives back much memory for one key: without this most of the time goes into fresh pages.
+extern "C" const char* __asan_default_options() {
+    return "quarantine_size_mb=1:max_malloc_fill_size=0";
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const BytesView bytes(data, size);
     if (const auto key = image::PublicKey::parse(bytes)) {

@@ -41,6 +41,21 @@ TEST(SlotLimit, TheScratchAreasOwnTrailerNeedsRoom) {
     EXPECT_EQ(fota_image_limit(FOTA_BOOT_SCRATCH, &loose), 0x160000u - (352u * 12 + 48));
 }
 
+// boot_trailer_info_sz() with MCUBOOT_ENC_IMAGES: two keys, each on whole write blocks.
+TEST(SlotLimit, TheKeysOfEncryptedImagesNeedRoomInTheTrailer) {
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_SCRATCH, &quarter, 16), 260560u - 32);
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_SCRATCH, &quarter, 113), 260560u - 240);
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_OVERWRITE, &quarter, 32), 262104u);
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_MOVE, &quarter, 32), 253952u) << "the sector had room for them";
+    // 336 sectors leave 16 bytes of the trailer's last sector.
+    const fota_slot_geometry full{0x160000, 0x160000, 4096, 336, 4};
+    EXPECT_EQ(fota_image_limit(FOTA_BOOT_MOVE, &full), 0x160000u - 2 * 4096);
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_MOVE, &full, 16), 0x160000u - 3 * 4096);
+    for (const auto mode : {FOTA_BOOT_MOVE, FOTA_BOOT_OFFSET, FOTA_BOOT_SCRATCH, FOTA_BOOT_OVERWRITE})
+        EXPECT_EQ(fota_encrypted_image_limit(mode, &quarter, 0), fota_image_limit(mode, &quarter));
+    EXPECT_EQ(fota_encrypted_image_limit(FOTA_BOOT_SCRATCH, &quarter, 0xffffffff), 0u);
+}
+
 TEST(SlotLimit, NeverWraps) {
     const fota_slot_geometry tiny{4096, 4096, 4096, 128, 4};
     EXPECT_EQ(fota_image_limit(FOTA_BOOT_MOVE, &tiny), 0u);

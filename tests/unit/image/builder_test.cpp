@@ -88,7 +88,11 @@ std::map<std::string, SignOptions> recipes() {
                                 })},
         {"p256-fullpub", with(options("1.2.3"), [](auto& o) { o.full_public_key = true; })},
         {"unsigned-256", options("1.2.3")},
-        {"lzma2armthumb", with(options("2.0.0"), [](auto& o) { o.compression = Compression{.arm_thumb = true}; })},
+        {"lzma2armthumb", with(options("2.0.0"),
+                               [](auto& o) {
+                                   o.boot_mode = FOTA_BOOT_OVERWRITE;
+                                   o.compression = Compression{.arm_thumb = true};
+                               })},
         {"hex2hex", options("1.0.0")},
         {"nordic-padvalue0", with(options("1.2.3", 0x10000),
                                   [](auto& o) {
@@ -367,6 +371,7 @@ TEST(Sign, CompressedAndEncrypted) {
     const std::vector keys{signer.public_key()};
     for (const bool arm_thumb : {false, true}) {
         auto opts = options("2.0.0");
+        opts.boot_mode = FOTA_BOOT_OVERWRITE;
         opts.security_counter = 7;
         opts.compression = Compression{.arm_thumb = arm_thumb};
         opts.encryption = Encryption{.recipient = device.public_key(), .bits = 256};

@@ -1,6 +1,10 @@
 #include "image/key.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
 
 #include "image/signer.hpp"
 #include "unit/image/vectors.hpp"
@@ -84,6 +88,76 @@ TEST(Key, EncryptedPemNeedsItsPassphrase) {
     EXPECT_EQ(PrivateKey::parse(bytes).error().message(),
               "expected a passphrase for the encrypted private key, found none");
     EXPECT_EQ(PublicKey::parse(bytes).error().code(), Errc::key_unusable);
+}
+
+/// What stands in a PEM file.
+Bytes der_of(const std::string& pem) {
+    BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+    char* label = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    Bytes out;
+    if (PEM_read_bio(bio, &label, &header, &data, &size) == 1) out.assign(data, data + size);
+    OPENSSL_free(label);
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+    BIO_free(bio);
+    return out;
+}
+
+std::string pem_of(const Bytes& der, const char* label) {
+    BIO* bio = BIO_new(BIO_s_mem());
+    PEM_write_bio(bio, label, "", der.data(), static_cast<long>(der.size()));
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio, &data);
+    std::string out(data, static_cast<std::size_t>(size));
+    BIO_free(bio);
+    return out;
+}
+
+// Each would take from some seconds to half an hour if the file had its way.
+TEST(Key, AnEncryptedKeyCannotAskForHoursOfHashing) {
+    const Passphrase passphrase(std::string("correct horse"));
+    const auto key = PrivateKey::generate(KeyType::ecdsa_p256).value();
+    auto der = der_of(key.pem(&passphrase).value().reveal());
+    ASSERT_TRUE(is_encrypted_key(der));
+    EXPECT_TRUE(PrivateKey::parse(der, &passphrase));
+    const Bytes rounds{0x02, 0x03, 0x09, 0x27, 0xc0};
+    const auto found = std::ranges::search(der, rounds);
+    ASSERT_FALSE(found.empty());
+    std::ranges::copy(Bytes{0x7f, 0xff, 0xff}, found.begin() + 2);
+    for (const auto& file : {der, to_bytes(as_bytes(pem_of(der, "ENCRYPTED PRIVATE KEY"))),
+                             to_bytes(as_bytes(pem_of(der, "PRIVATE KEY"))), to_bytes(as_bytes(pem_of(der, "ANY KEY"))),
+                             to_bytes(as_bytes(pem_of({1, 2, 3}, "FIRST") + pem_of(der, "ANY KEY")))}) {
+        EXPECT_TRUE(is_encrypted_key(file));
+        EXPECT_EQ(PrivateKey::parse(file).error().code(), Errc::credentials_unusable);
+        EXPECT_EQ(PublicKey::parse(file).error().code(), Errc::key_unusable);
+        const auto refused = PrivateKey::parse(file, &passphrase);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().message(),
+                  "expected a passphrase to be hashed at most 5000000 times for an encrypted key, found 8388607");
+    }
+    // scrypt counts by its three costs; PBES1 and PKCS#12 have a number of rounds elsewhere.
+    std::array<unsigned char, 8> salt{};
+    for (auto* scheme : {PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt.data(), 8, nullptr, 16384, 8, 200),
+                         PKCS5_pbe_set(NID_pbe_WithSHA1And3_Key_TripleDES_CBC, 0x7fffffff, salt.data(), 8),
+                         PKCS5_pbe_set(NID_pbeWithMD5AndDES_CBC, 0x7fffffff, salt.data(), 8)}) {
+        ASSERT_NE(scheme, nullptr);
+        X509_SIG* sealed = X509_SIG_new();
+        X509_ALGOR* algorithm = nullptr;
+        ASN1_OCTET_STRING* content = nullptr;
+        X509_SIG_getm(sealed, &algorithm, &content);
+        ASSERT_EQ(X509_ALGOR_copy(algorithm, scheme), 1);
+        ASN1_OCTET_STRING_set(content, salt.data(), 8);
+        Bytes file(static_cast<std::size_t>(i2d_X509_SIG(sealed, nullptr)));
+        auto* cursor = file.data();
+        i2d_X509_SIG(sealed, &cursor);
+        X509_SIG_free(sealed);
+        X509_ALGOR_free(scheme);
+        EXPECT_TRUE(is_encrypted_key(file));
+        EXPECT_EQ(PrivateKey::parse(file, &passphrase).error().code(), Errc::key_unusable);
+    }
 }
 
 TEST(Key, WhatIsNoKey) {
