@@ -12,6 +12,7 @@
 #include "cli/bundle.hpp"
 #include "cli/imgtool.hpp"
 #include "cli/provision.hpp"
+#include "cli/release.hpp"
 
 namespace fota::cli {
 namespace {
@@ -74,6 +75,7 @@ Program::Program() : app_("fotactl takes a firmware image to a proven update on 
     add_image(app_, *this);
     add_imgtool(app_, *this);
     add_layout(app_, *this);
+    add_release(app_, *this);
     add_push(app_, *this);
     add_device(app_, *this);
     add_sim(app_, *this);
