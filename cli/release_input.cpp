@@ -26,9 +26,11 @@ Result<release::Manifest> open_release(BytesView text, const std::string& name, 
         auto manifest = release::open_manifest(as_text(text), key);
         if (manifest) return manifest;
         if (first) continue;
-        first = std::move(manifest.error()).with("file", name).in(fmt::format("reading {}", shown_path(name)));
-        if (first->code() == Errc::key_mismatch)
-            first = std::move(*first).with("hint", "whose key it names: fotactl release show " + shown_path(name));
+        auto error = std::move(manifest.error()).with("file", name).in("reading " + shown_path(name));
+        if (error.code() == Errc::key_mismatch)
+            first = std::move(error).with("hint", "whose key it names: fotactl release show " + shown_path(name));
+        else
+            first = std::move(error);
     }
     if (first) return Failure(std::move(*first));
     return misuse("expected the public key that the release is signed with, found none",

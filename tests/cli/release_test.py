@@ -67,7 +67,10 @@ class Release(Case):
             run = self.verify("--image", "app-2.0.0.bin", key=f"{key}.pub.pem")
             self.assertEqual((run.result["signature"], run.result["image"]), ("good", "good"))
             other = "ecdsa-p256" if key == "ed25519" else "ed25519"
-            self.assertEqual(self.verify(key=f"{other}.pub.pem", expect=4).result["outcome"], "refused")
+            refused = self.verify(key=f"{other}.pub.pem", expect=4).result
+            self.assertEqual((refused["outcome"], refused["error"]["code"]), ("refused", "key-mismatch"))
+            self.assertIn("expected a document signed with the key", refused["error"]["message"])
+            self.assertIn("release show app.release", refused["error"]["hints"][0])
         self.create("--expires", "2020-01-01T00:00:00Z")
         self.assertEqual(self.verify(expect=4).result["error"]["code"], "policy-refused")
         self.create()
