@@ -11,15 +11,16 @@
 #include <filesystem>
 
 #include "base/text.hpp"
+#include "cli/bundle_results.hpp"
 #include "cli/files.hpp"
 #include "cli/signed_report.hpp"
-#include "provision/bundle.hpp"
+#include "release/bundle.hpp"
 
 namespace fota::cli {
 namespace {
 
-using provision::Bundle;
-using provision::BundleRole;
+using release::Bundle;
+using release::BundleRole;
 using Clock = std::chrono::system_clock;
 
 struct CreateOptions {
@@ -106,7 +107,7 @@ Result<Bundle> create(const CreateOptions& options) {
     TRY_VOID(add_member(bundle, BundleRole::layout, options.layout));
     TRY(bundle.devices, read_names(options.devices));
     TRY(const auto key, document_key(options.key, options.passphrase));
-    TRY(const auto text, provision::make_bundle(bundle, key.id, key.sign));
+    TRY(const auto text, release::make_bundle(bundle, *key));
     TRY_VOID(write_file_atomic(options.out, as_bytes(text)));
     return bundle;
 }
@@ -123,7 +124,7 @@ int run_create(Program& program, const CreateOptions& options) {
 Result<Bundle> open(const OpenOptions& options) {
     TRY(const auto check, document_check(options.key));
     TRY(const auto text, read_file(options.file, 4 * image_file_limit));
-    auto bundle = provision::open_bundle(as_text(text), check, Clock::now());
+    auto bundle = release::open_bundle(as_text(text), check, Clock::now());
     if (!bundle)
         return fail(std::move(bundle.error()).with("file", options.file).in("reading " + shown_path(options.file)));
     if (!options.endpoint.empty() && !bundle->is_for(options.endpoint))
@@ -158,7 +159,7 @@ void add_bundle(CLI::App& root, Program& program) {
         *group, program, "create", "sign files, device names and an expiry date into one file",
         [](CLI::App& app, CreateOptions& o) {
             app.add_option("--out", o.out, "the bundle")->type_name("F")->required();
-            app.add_option("--key", o.key, "Ed25519 private key that signs it")->type_name("KEY")->required();
+            app.add_option("--key", o.key, "private key that signs it, Ed25519 or P-256")->type_name("KEY")->required();
             bind_passphrase(app, o.passphrase);
             app.add_option("--image", o.image, "signed image")->type_name("F");
             app.add_option("--release", o.release, "release manifest, carried as it is")->type_name("F");
@@ -178,6 +179,7 @@ void add_bundle(CLI::App& root, Program& program) {
             app.add_option("--endpoint", o.endpoint, "refuse a bundle that is not for this device")->type_name("EP");
         },
         run_open);
+    add_bundle_results(*group, program);
 }
 
 }  // namespace fota::cli

@@ -43,16 +43,15 @@ bool is_hex_name(const std::string& path) {
     return path.size() > 4 && (path.ends_with(".hex") || path.ends_with(".HEX"));
 }
 
-Result<Bytes> read_image(const std::string& path) {
-    TRY(auto bytes, read_file(path, image_file_limit));
+Result<Bytes> unwrap_image(Bytes bytes, const std::string& path) {
     auto out = unwrap_image(std::move(bytes));
     if (!out) return fail(std::move(out.error()).with("file", path).in(shown_path(path)));
     return out;
 }
 
-Result<Bytes> read_component(const std::string& path, bool modem) {
-    // A modem's package is one file, which goes to the modem as it is.
-    return modem ? read_file(path, image_file_limit) : read_image(path);
+Result<Bytes> read_image(const std::string& path) {
+    TRY(auto bytes, read_file(path, image_file_limit));
+    return unwrap_image(std::move(bytes), path);
 }
 
 Result<LoadedImage> load_image(const std::string& path) {

@@ -20,11 +20,11 @@ struct LoadedImage {
 /// The image in the content of a file: as it is, out of Intel HEX (gaps as 0xff), or the application of a DFU package,
 /// which may hold it as Intel HEX. image_malformed where the one or the other is broken.
 Result<Bytes> unwrap_image(Bytes bytes);
+/// The same of a file that was read: its errors have detail "file" and name it.
+Result<Bytes> unwrap_image(Bytes bytes, const std::string& path);
 /// An image file as the device will get it, whatever it is wrapped in. Told apart by content. file_unreadable or
 /// image_malformed, both with detail "file".
 Result<Bytes> read_image(const std::string& path);
-/// read_image(), but what is meant for the modem is taken as it is.
-Result<Bytes> read_component(const std::string& path, bool modem);
 /// read_image() and image::parse(); the same errors.
 Result<LoadedImage> load_image(const std::string& path);
 

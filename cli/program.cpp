@@ -12,6 +12,7 @@
 #include "cli/bundle.hpp"
 #include "cli/imgtool.hpp"
 #include "cli/provision.hpp"
+#include "cli/release.hpp"
 
 namespace fota::cli {
 namespace {
@@ -62,10 +63,10 @@ struct Entry {
     void (*add)(CLI::App&, Program&);
 };
 /// In the order of the help text.
-constexpr Entry commands[]{{"key", add_key},       {"image", add_image},         {"imgtool", add_imgtool},
-                           {"layout", add_layout}, {"push", add_push},           {"device", add_device},
-                           {"sim", add_sim},       {"provision", add_provision}, {"serial", add_serial},
-                           {"bundle", add_bundle}, {"config", add_config}};
+constexpr Entry commands[]{{"key", add_key},       {"image", add_image},     {"imgtool", add_imgtool},
+                           {"layout", add_layout}, {"release", add_release}, {"push", add_push},
+                           {"device", add_device}, {"sim", add_sim},         {"provision", add_provision},
+                           {"serial", add_serial}, {"bundle", add_bundle},   {"config", add_config}};
 
 /// Declaring all commands takes longer than some of them run: the one that the first word names is enough. All of them
 /// when it is none of theirs, for help and for "did you mean".

@@ -58,7 +58,8 @@ void bind(CLI::App& app, Options& o) {
     app.add_option("--batch", o.batch, "CSV with a header of port, imei, endpoint, sec_tag, label: one device a line")
         ->type_name("CSV");
     app.add_option("--report", o.report, "signed report of what was done, a JSON Web Signature")->type_name("F");
-    app.add_option("--report-key", o.report_key, "Ed25519 private key that signs the report")->type_name("KEY");
+    app.add_option("--report-key", o.report_key, "private key that signs the report, Ed25519 or P-256")
+        ->type_name("KEY");
     bind_passphrase(app, o.passphrase);
 }
 

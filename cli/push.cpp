@@ -3,17 +3,16 @@
 
 #include <set>
 
-#include "adapters/disk_file_tree.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
-#include "cli/layout_boards.hpp"
 #include "cli/program.hpp"
 #include "cli/push_session.hpp"
+#include "cli/release_input.hpp"
 #include "cli/update_options.hpp"
 #include "image/limit.hpp"
-#include "layout/check.hpp"
+#include "layout/slots.hpp"
 #include "server/estimate.hpp"
 #include "update/preflight.hpp"
 
@@ -25,6 +24,7 @@ struct Options : ListenOptions {
     std::vector<std::string> endpoints;
     std::string endpoints_file;
     std::string key;
+    std::string release_key;
     std::string layout;
     std::uint32_t block_size = 512;
     std::string stall = "5m";
@@ -36,13 +36,18 @@ struct Options : ListenOptions {
 };
 
 void bind(CLI::App& app, Options& o) {
-    app.add_option("IMAGE", o.image, "the signed image to install: binary, Intel HEX, or a DFU package")->required();
+    app.add_option("IMAGE", o.image,
+                   "the signed image to install: binary, Intel HEX or a DFU package; or a release that names it")
+        ->required();
     app.add_option("--endpoint", o.endpoints, "the device's endpoint name; may be given several times")
         ->type_name("EP");
     app.add_option("--endpoints-file", o.endpoints_file, "endpoint names, one a line")->type_name("F");
     bind_listen_options(app, o);
     app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
-    app.add_option("--layout", o.layout, "build or source directory the image must fit")->type_name("PATH");
+    app.add_option("--release-key", o.release_key, "public key a release must be signed with (default: --key)")
+        ->type_name("PUB");
+    app.add_option("--layout", o.layout, "build or source directory, or baseline, the image must fit")
+        ->type_name("PATH");
     app.add_option("--block-size", o.block_size, "bytes per block, 16 to 1024");
     app.add_option("--stall", o.stall, "give up after this long without progress")->type_name("D");
     app.add_option("--soak", o.soak, "watch for a revert for this long after the proof")->type_name("D");
@@ -71,41 +76,6 @@ Result<std::vector<std::string>> endpoints_of(const Options& options) {
     std::set<std::string> once;
     std::erase_if(names, [&](const std::string& name) { return !once.insert(name).second; });
     return names;
-}
-
-/// A tree that was checked and has no errors.
-struct CheckedLayout {
-    std::optional<layout::SlotLayout> slots;
-    std::optional<image::PublicKey> key;
-    std::string board;
-    unsigned rules = 0;
-};
-
-Result<CheckedLayout> checked_layout(const Program& program, const Options& options, const std::string& path,
-                                     BytesView image) {
-    TRY(const auto tree, adapters::DiskFileTree::open(path));
-    TRY(const auto boards, known_boards(program));
-    TRY(const auto project, layout::read_project(tree, "", boards));
-    layout::Inputs inputs;
-    inputs.image = layout::image_facts(image, options.image);
-    const auto report = layout::check(project, inputs);
-    for (const auto& finding : report.findings) {
-        if (finding.severity != layout::Severity::error) continue;
-        const auto& where = finding.where;
-        return fail(
-            Error(Errc::layout_failed, fmt::format("expected a layout without errors, found {}: {} ({}{})",
-                                                   report.count(layout::Severity::error), finding.rule, where.file,
-                                                   where.line == 0 ? "" : fmt::format(":{}", where.line)))
-                .with("path", path));
-    }
-    CheckedLayout out;
-    out.slots = report.slots;
-    out.rules = report.counts.checked;
-    if (project.board) out.board = project.board->board;
-    if (const auto der = layout::pinned_key(project)) {
-        TRY(out.key, image::PublicKey::parse(*der));
-    }
-    return out;
 }
 
 Result<update::Policy> policy_of(const Options& options) {
@@ -161,9 +131,10 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     TRY(out.job.endpoints, endpoints_of(options));
     TRY(out.job.policy, policy_of(options));
     TRY_VOID(fill_listen_job(program, options, out.job));
-    TRY(out.image, read_component(options.image, options.how.modem()));
 
     if (options.how.modem()) {
+        // It is one file, which goes to the modem as it is.
+        TRY(out.image, read_file(options.image, image_file_limit));
         auto target = update::check_modem_package(out.image, options.expect_version);
         if (!target)
             return Failure(std::move(target.error()).in(shown_path(options.image)).with("file", options.image));
@@ -182,20 +153,29 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     if (!key_file.empty()) {
         TRY(key, load_public_key(key_file));
     }
+    TRY(auto input, read_install_input(options.image, options.release_key, key_file));
+    out.image = std::move(input.image);
     // What the file is comes before what a tree says of it.
-    TRY_VOID(in_context(image::parse(out.image), shown_path(options.image)));
+    TRY_VOID(in_context(image::parse(out.image), shown_path(input.path)));
     if (!layout_path.empty()) {
-        TRY(layout, checked_layout(program, options, layout_path, out.image));
+        TRY(layout, check_layout(program, layout_path, out.image, input.path));
         if (!key) key = layout.key;
     }
+    TRY_VOID(check_input(input, out.image, layout.context));
     if (!key)
         return misuse("expected the public key the image must be signed with, found none",
                       "--key PUB.pem, or --layout BUILD, whose MCUboot has it");
     const std::vector keys{*key};
-    auto checked = update::check_image(out.image, keys, layout.slots);
-    if (!checked) return Failure(std::move(checked.error()).in(shown_path(options.image)).with("file", options.image));
+    const auto& slots = layout.context.slots;
+    auto checked = update::check_image(out.image, keys, slots);
+    if (!checked) return Failure(std::move(checked.error()).in(shown_path(input.path)).with("file", input.path));
     out.job.target = std::move(checked->target);
-    out.job.policy.board = layout.board;
+    out.job.policy.board = layout.context.board;
+    if (input.manifest) {
+        if (!input.manifest->board.empty()) out.job.policy.board = input.manifest->board;
+        out.job.policy.replaces = input.manifest->replaces;
+        program.out.note(release_note(*input.manifest));
+    }
 
     if (!options.dry_run) {
         TRY_VOID(fill_credentials(program, options, out.job.endpoints, out.job));
@@ -204,10 +184,10 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     program.out.note(fmt::format(
         "image    {} · {} bytes · {} key {}{}", out.job.target.version.text(), with_thousands(out.image.size()),
         image::key_type_name(key->type()), short_hex(key->fingerprint()),
-        checked->slot_limit ? fmt::format(" · fits {:#x} {} (limit {})", layout.slots->primary.size,
-                                          image::mode_name(layout.slots->mode), with_thousands(*checked->slot_limit))
+        checked->slot_limit ? fmt::format(" · fits {:#x} {} (limit {})", slots->primary.size,
+                                          image::mode_name(slots->mode), with_thousands(*checked->slot_limit))
                             : std::string()));
-    if (!layout_path.empty()) program.out.note(fmt::format("layout   {} rules, no error", layout.rules));
+    if (layout.rules > 0) program.out.note(fmt::format("layout   {} rules, no error", layout.rules));
     return out;
 }
 

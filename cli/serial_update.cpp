@@ -4,10 +4,13 @@
 #include <chrono>
 
 #include "base/text.hpp"
+#include "cli/bundle_input.hpp"
+#include "cli/bundle_results.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
+#include "cli/listen_options.hpp"
 #include "cli/serial.hpp"
 #include "image/verify.hpp"
 #include "update/preflight.hpp"
@@ -23,6 +26,10 @@ struct Options {
     SerialOptions serial;
     std::string image;
     std::string key;
+    std::string release_key;
+    std::string bundle_key;
+    std::string endpoint;
+    std::string results;
     std::string stall = "60s";
     std::string board;
     std::string downgrade_reason;
@@ -35,16 +42,44 @@ struct Prepared {
     Bytes image;
     update::Target target;
     update::SerialPolicy policy;
+    SerialInput input;                   ///< its image moved to `image`
+    std::optional<ResultsFile> results;  ///< of a bundle
 };
 
-Result<Prepared> prepare(Program& program, const Options& options) {
+/// An image into a slot: no more than an image. An update: a release or a bundle as well, with what they demand.
+enum class Takes { image, release };
+
+Result<> read_input(Prepared& out, const Options& options, const std::string& key_file, Takes takes) {
+    if (takes == Takes::image) {
+        TRY(out.image, read_image(options.image));
+        return {};
+    }
+    TRY(out.input, read_serial_input({.path = options.image,
+                                      .key = key_file,
+                                      .release_key = options.release_key,
+                                      .bundle_key = options.bundle_key,
+                                      .endpoint = options.endpoint,
+                                      .board = options.board}));
+    out.image = std::move(out.input.image);
+    out.policy.board = out.input.context.board;
+    if (const auto& manifest = out.input.manifest) {
+        if (!manifest->board.empty()) out.policy.board = manifest->board;
+        out.policy.replaces = manifest->replaces;
+    }
+    if (!out.input.bundle && !options.results.empty())
+        return misuse("expected a bundle for --results, found " + shown_path(options.image),
+                      "only what is installed from a bundle is kept for the inventory");
+    return {};
+}
+
+Result<Prepared> prepare(Program& program, const Options& options, Takes takes) {
     Prepared out;
-    TRY(out.image, read_image(options.image));
-    TRY(const auto parsed, in_context(image::parse(out.image), shown_path(options.image)));
     const auto key_file = program.config.value_or(options.key, "key");
+    TRY_VOID(read_input(out, options, key_file, takes));
+    TRY(const auto parsed, in_context(image::parse(out.image), shown_path(options.image)));
     if (!key_file.empty()) {
         TRY(const auto key, load_public_key(key_file));
-        auto checked = update::check_image(out.image, std::span(&key, 1), std::nullopt);
+        auto checked = update::check_image(out.image, std::span(&key, 1), out.input.context.slots);
         if (!checked)
             return Failure(std::move(checked.error()).in(shown_path(options.image)).with("file", options.image));
         out.target = std::move(checked->target);
@@ -59,8 +94,12 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     TRY(out.policy.stall, parse_duration(options.stall));
     if (options.window > 0) out.policy.window = options.window;
     out.policy.permanent = options.confirm;
-    out.policy.board = options.board;
     if (!options.downgrade_reason.empty()) out.policy.downgrade_reason = options.downgrade_reason;
+    // Last of all: what is refused leaves no file, and what cannot be kept is known before the device is touched.
+    if (out.input.bundle) {
+        const auto path = options.results.empty() ? options.image + ".results" : options.results;
+        TRY(out.results, ResultsFile::open(path));
+    }
     return out;
 }
 
@@ -158,8 +197,21 @@ awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update:
     return update::run_serial(channel, target, policy, clock, observer);
 }
 
+/// The result of a bundle's update, for the inventory.
+void keep(Program& program, const Options& options, const Prepared& prepared, const Result<>& ran,
+          const update::Report& report) {
+    if (!prepared.results) return;
+    BundleResult result{options.endpoint, options.serial.port, *prepared.input.bundle, to_hex(prepared.target.hash),
+                        report};
+    if (!ran && !result.report.error) result.report.error = ran.error();
+    if (const auto kept = prepared.results->append(result); !kept)
+        program.out.warn(fmt::format("warning  the result is not kept: {}", kept.error().text()));
+    else
+        program.out.note("kept     " + shown_path(prepared.results->path()) + ": fotactl bundle results merges it");
+}
+
 int run_update(Program& program, const Options& options) {
-    auto prepared = prepare(program, options);
+    auto prepared = prepare(program, options, Takes::release);
     if (!prepared) return program.out.fail(prepared.error());
     auto& out = program.out;
     out.note(fmt::format("image    {} · {} bytes{}", prepared->target.version.text(),
@@ -167,7 +219,10 @@ int run_update(Program& program, const Options& options) {
                          prepared->policy.signature_verified ? "" : " · signature not checked: no --key"));
     update::Report report;
     report.to_version = prepared->target.version.text();
+    if (prepared->input.manifest) out.note(release_note(*prepared->input.manifest));
+    if (!prepared->input.note.empty()) out.note("note     " + printable(prepared->input.note, 1024));
     const auto ran = drive(program, options, *prepared, report, update_whole);
+    keep(program, options, *prepared, ran, report);
     if (ran && !report.error) {
         const auto& from = report.from_version;
         if (report.outcome == Outcome::already_installed)
@@ -182,7 +237,7 @@ int run_update(Program& program, const Options& options) {
 }
 
 int run_upload(Program& program, const Options& options) {
-    auto prepared = prepare(program, options);
+    auto prepared = prepare(program, options, Takes::image);
     if (!prepared) return program.out.fail(prepared.error());
     update::Report report;
     const auto ran = drive(program, options, *prepared, report, update::upload_serial);
@@ -196,7 +251,9 @@ int run_upload(Program& program, const Options& options) {
 }
 
 void bind_image(CLI::App& app, Options& o) {
-    app.add_option("IMAGE", o.image, "the signed image: binary, Intel HEX, or a DFU package")->required();
+    app.add_option("IMAGE", o.image,
+                   "the signed image: binary, Intel HEX or a DFU package; for an update also a release or a bundle")
+        ->required();
     bind_serial(app, o.serial);
     app.add_option("--key", o.key, "public key the image must be signed with")->type_name("PUB");
     app.add_option("--window", o.window, "requests in flight (default: as many as the device has buffers)")
@@ -221,6 +278,14 @@ void add_serial_update(CLI::App& serial, Program& program) {
         serial, program, "update", "check, upload, test, reset, prove and confirm",
         [](CLI::App& app, Options& o) {
             bind_image(app, o);
+            app.add_option("--release-key", o.release_key, "public key a release must be signed with (default: --key)")
+                ->type_name("PUB");
+            app.add_option("--bundle-key", o.bundle_key, "public key a bundle must be signed with (default: --key)")
+                ->type_name("PUB");
+            app.add_option("--endpoint", o.endpoint, "the device at hand, by the name the bundle lists")
+                ->type_name("EP");
+            app.add_option("--results", o.results, "where a bundle's results are kept (default: BUNDLE.results)")
+                ->type_name("F");
             app.add_option("--board", o.board, "the device's board must begin with this")->type_name("NAME");
             app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version")->type_name("REASON");
             app.add_flag("--confirm", o.confirm, "no test: permanent before the reset, without a way back");

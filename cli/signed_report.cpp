@@ -12,35 +12,22 @@
 #include "image/signer.hpp"
 
 namespace fota::cli {
-namespace {
 
-Failure not_ed25519(const std::string& path, image::KeyType found) {
-    return fail(Error(Errc::key_unusable, fmt::format("expected an Ed25519 key in {}, found {}", shown_path(path),
-                                                      image::key_type_name(found)))
-                    .with("file", path));
+Result<std::shared_ptr<image::Signer>> document_key(const std::string& path, const PassphraseOptions& passphrase) {
+    SigningOptions options;
+    options.key = path;
+    options.passphrase = passphrase;
+    TRY(std::shared_ptr<image::Signer> signer, load_signer(options));
+    if (auto fits = release::check_document_key(signer->public_key()); !fits)
+        return fail(std::move(fits.error()).with("file", path).in(shown_path(path)));
+    return signer;
 }
 
-}  // namespace
-
-Result<DocumentKey> document_key(const std::string& path, const PassphraseOptions& passphrase) {
-    TRY(auto key, load_signing_key(path, passphrase));
-    if (key.type() != image::KeyType::ed25519) return not_ed25519(path, key.type());
-    DocumentKey out;
-    out.id = to_hex(key.public_key().fingerprint());
-    const auto signer = std::make_shared<image::KeySigner>(std::move(key));
-    out.sign = [signer](BytesView message) {
-        return signer->sign({.region = message, .digest = {}, .hash = image::HashType::sha512, .pure = true});
-    };
-    return out;
-}
-
-Result<provision::CheckFunction> document_check(const std::string& path) {
-    TRY(const auto key, load_public_key(path));
-    if (key.type() != image::KeyType::ed25519) return not_ed25519(path, key.type());
-    return provision::CheckFunction([key](BytesView message, BytesView signature) {
-        return image::verify_signature(
-            key, {.region = message, .digest = {}, .hash = image::HashType::sha512, .pure = true}, signature);
-    });
+Result<image::PublicKey> document_check(const std::string& path) {
+    TRY(auto key, load_public_key(path));
+    if (auto fits = release::check_document_key(key); !fits)
+        return fail(std::move(fits.error()).with("file", path).in(shown_path(path)));
+    return key;
 }
 
 Result<SignedReport> SignedReport::open(std::string file, const std::string& key, const PassphraseOptions& passphrase) {
@@ -56,7 +43,7 @@ Result<> SignedReport::write(const std::vector<nlohmann::json>& devices) const {
                                  {"tool", "fotactl " FOTACTL_VERSION},
                                  {"made", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
                                  {"devices", devices}};
-    TRY(const auto text, provision::sign_document(payload, report_type, key_.id, key_.sign));
+    TRY(const auto text, release::sign_document(payload, report_type, *key_));
     return write_file_atomic(file_, as_bytes(text));
 }
 
@@ -72,7 +59,7 @@ int show(Program& program, const Options& options) {
     const auto payload = [&]() -> Result<nlohmann::json> {
         TRY(const auto check, document_check(options.key));
         TRY(const auto text, read_file(options.file, image_file_limit));
-        auto content = provision::open_document(as_text(text), report_type, check);
+        auto content = release::open_document(as_text(text), report_type, check);
         if (!content)
             return fail(
                 std::move(content.error()).with("file", options.file).in("reading " + shown_path(options.file)));

@@ -1,25 +1,23 @@
 // The report of a provisioning run, signed by the station's key.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "cli/key_files.hpp"
-#include "provision/signed_document.hpp"
+#include "release/signed_document.hpp"
 
 namespace fota::cli {
 
 /// "typ" of its header.
 inline constexpr std::string_view report_type = "fotactl-provisioning-report";
 
-/// Functions for provision::sign_document and open_document. key_unusable unless the key is Ed25519.
-struct DocumentKey {
-    std::string id;  ///< SHA-256 of the public key
-    provision::SignFunction sign;
-};
-Result<DocumentKey> document_key(const std::string& path, const PassphraseOptions& passphrase);
-Result<provision::CheckFunction> document_check(const std::string& path);
+/// A private key that can sign documents; key_unusable unless it is Ed25519 or P-256.
+Result<std::shared_ptr<image::Signer>> document_key(const std::string& path, const PassphraseOptions& passphrase);
+/// A public key that can have signed one.
+Result<image::PublicKey> document_check(const std::string& path);
 
 class SignedReport {
   public:
@@ -31,7 +29,7 @@ class SignedReport {
 
   private:
     std::string file_;
-    DocumentKey key_;
+    std::shared_ptr<image::Signer> key_;
 };
 
 }  // namespace fota::cli

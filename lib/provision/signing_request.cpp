@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "provision/signed_document.hpp"
+#include "base/base64url.hpp"
 
 namespace fota::provision {
 

@@ -9,6 +9,7 @@
 #include "core/slot_limit.h"
 #include "image/limit.hpp"
 #include "lwm2m/firmware.hpp"
+#include "update/release_check.hpp"
 
 namespace fota::update {
 namespace {
@@ -122,6 +123,7 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
         return AlreadyRuns{};
     }
     if (auto fault = board_fault(facts, policy)) return Refuse{std::move(*fault)};
+    if (auto fault = range_fault(policy.replaces, reported_version(facts, target))) return Refuse{std::move(*fault)};
     if (auto fault = version_fault(facts, target, policy)) return Refuse{std::move(*fault)};
     if (auto fault = slot_fault(facts, target)) return Refuse{std::move(*fault)};
     if (what_runs(facts, target, policy) == Running::unknown)

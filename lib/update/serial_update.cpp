@@ -116,9 +116,18 @@ Result<Runner::Next> Runner::plan() {
                               "and checks nothing; found none")
                             .with("hint", "--key PUB.pem"));
         // What recovery lists, its bootloader has just validated.
-        return is_target(running) ? Next::done : Next::upload;
+        if (is_target(running)) return Next::done;
+        // Where nothing is listed there is nothing to take the place of.
+        if (running != nullptr)
+            if (auto fault = release::replace_fault(policy_.replaces, smp_version(running->version), running->version))
+                return fail(std::move(*fault));
+        return Next::upload;
     }
     if (is_target(running)) return running->confirmed ? Next::done : Next::confirm;
+    if (auto fault = release::replace_fault(
+            policy_.replaces, running == nullptr ? std::nullopt : smp_version(running->version),
+            running == nullptr ? std::string_view() : std::string_view(running->version)))
+        return fail(std::move(*fault));
     if (running != nullptr && !policy_.downgrade_reason) {
         const auto reported = smp_version(running->version);
         if (reported && *reported > target_.version)
@@ -380,6 +389,7 @@ Outcome outcome_of(const Error& error) {
             return Outcome::rolled_back;
         case Errc::board_mismatch:
         case Errc::downgrade_refused:
+        case Errc::policy_refused:
         case Errc::image_too_large:
             return Outcome::refused;
         default:

@@ -24,6 +24,7 @@ struct SerialPolicy {
     bool signature_verified = true;       ///< else recovery is refused: it overwrites what runs and checks nothing
     std::string board;                    ///< the device's board must begin with it; "" when nothing is known
     std::optional<std::string> downgrade_reason;
+    release::VersionRange replaces;  ///< what the release may take the place of; open without one
 };
 
 enum class SerialStep : std::uint8_t { connect, plan, upload, test, reset, await_return, prove, confirm };

@@ -13,6 +13,7 @@
 #include "base/time.hpp"
 #include "image/version.hpp"
 #include "ports/device_link.hpp"
+#include "release/version_range.hpp"
 
 namespace fota::update {
 
@@ -60,6 +61,8 @@ struct Policy {
     std::optional<std::string> downgrade_reason;
     /// Board name that 3/0/1 must begin with ("nrf9160dk"); "" when nothing is known.
     std::string board;
+    /// What the release may take the place of; open without one. Nobody overrides it, --allow-downgrade included.
+    release::VersionRange replaces;
     std::uint32_t block_size = 512;
 
     Method method = Method::automatic;

@@ -25,7 +25,7 @@ TABLE = {
     "modem": (1, "base", ""),
     "layout": (2, "base core flash image", "yaml-cpp nlohmann"),
     "lwm2m": (2, "base coap", "nlohmann libcbor"),
-    "release": (2, "base image", "nlohmann"),
+    "release": (2, "base image", "libcrypto nlohmann"),
     "ports": (3, "base coap lwm2m smp", "asio"),
     "server": (4, "base coap lwm2m ports", "asio"),
     "update": (5, "base core flash image layout lwm2m smp release ports", "asio"),

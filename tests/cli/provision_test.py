@@ -234,7 +234,7 @@ class Batch(Bench):
         modem = self.start_modem(name="m0")
         for rows in ("port\n", "port,nonsense\nm0,1\n", "port,imei\nm0\n", 'port\n"m0\n', "imei\n1\n", "port,sec_tag\nm0,x\n"):
             self.batch(rows, expect=3)
-        self.run_fotactl("key", "new", "--type", "ecdsa-p256", "--out", "other.pem", expect=0)
+        self.run_fotactl("key", "new", "--type", "rsa-2048", "--out", "other.pem", expect=0)
         self.write("devices.csv", "port\nm0\n")
         self.run_json("provision", "modem", "--credentials", "fleet.json", "--batch", "devices.csv", "--report", "report.json",
                       "--report-key", "other.pem", expect=3)

@@ -1,4 +1,4 @@
-#include "provision/bundle.hpp"
+#include "release/bundle.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -8,10 +8,12 @@
 #include <set>
 #include <utility>
 
+#include "base/base64url.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
+#include "release/signed_document.hpp"
 
-namespace fota::provision {
+namespace fota::release {
 
 namespace {
 
@@ -103,11 +105,16 @@ std::string_view role_name(BundleRole role) noexcept {
     return "image";
 }
 
+const BundleMember* Bundle::find(BundleRole role) const {
+    const auto found = std::ranges::find(members, role, &BundleMember::role);
+    return found == members.end() ? nullptr : &*found;
+}
+
 bool Bundle::is_for(std::string_view endpoint) const {
     return devices.empty() || std::ranges::find(devices, endpoint) != devices.end();
 }
 
-Result<std::string> make_bundle(const Bundle& bundle, std::string_view key_id, const SignFunction& sign) {
+Result<std::string> make_bundle(const Bundle& bundle, image::Signer& signer) {
     TRY_VOID(check(bundle));
     const auto seconds = [](std::chrono::system_clock::time_point time) {
         return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -124,12 +131,12 @@ Result<std::string> make_bundle(const Bundle& bundle, std::string_view key_id, c
                           {"members", std::move(members)},
                           {"devices", bundle.devices},
                           {"note", bundle.note}},
-                         bundle_type, key_id, sign);
+                         bundle_type, signer);
 }
 
-Result<Bundle> open_bundle(std::string_view text, const CheckFunction& check_signature,
+Result<Bundle> open_bundle(std::string_view text, const image::PublicKey& key,
                            std::chrono::system_clock::time_point now) {
-    TRY(const auto document, open_document(text, bundle_type, check_signature));
+    TRY(const auto document, open_document(text, bundle_type, key));
     if (document.value("format", json()) != format)
         return invalid(fmt::format("expected format {}, found {}", format,
                                    printable(document.value("format", json()).dump(), 20)));
@@ -157,4 +164,4 @@ Result<Bundle> open_bundle(std::string_view text, const CheckFunction& check_sig
     return out;
 }
 
-}  // namespace fota::provision
+}  // namespace fota::release

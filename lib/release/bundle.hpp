@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "provision/signed_document.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "image/signer.hpp"
 
-namespace fota::provision {
+namespace fota::release {
 
 /// "typ" of its header.
 inline constexpr std::string_view bundle_type = "fotactl-bundle";
@@ -31,15 +33,17 @@ struct Bundle {
     std::vector<std::string> devices;  ///< endpoint names it is for; empty: any
     std::string note;
 
+    /// nullptr when it has none of this role.
+    const BundleMember* find(BundleRole role) const;
     bool is_for(std::string_view endpoint) const;
 };
 
 /// Each role and each name once, each name plain, at least one member; config_invalid otherwise.
-Result<std::string> make_bundle(const Bundle& bundle, std::string_view key_id, const SignFunction& sign);
+Result<std::string> make_bundle(const Bundle& bundle, image::Signer& signer);
 
 /// Errors: those of open_document; config_invalid for a member that is not what its hash says or has a name with
 /// folders; policy_refused when it has expired at `now`.
-Result<Bundle> open_bundle(std::string_view text, const CheckFunction& check,
+Result<Bundle> open_bundle(std::string_view text, const image::PublicKey& key,
                            std::chrono::system_clock::time_point now);
 
-}  // namespace fota::provision
+}  // namespace fota::release

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""fotactl release: create, show, verify; a release pushed over the network and installed over a cable; bundles."""
+
+import base64
+import json
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from push_test import Bench as PushBench  # noqa: E402
+from run_fotactl import Case  # noqa: E402
+from serial_test import Serial as SerialCase  # noqa: E402
+
+LATER = "2099-01-01T00:00:00Z"
+
+
+def payload_of(path):
+    part = json.loads(path.read_text())["payload"]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def baseline(size=0xE8000):
+    """What `layout baseline` writes, as far as the slots go."""
+    slots = {name: {"address": address, "size": size, "device": name, "external": name == "secondary"}
+             for name, address in (("primary", 0x10000), ("secondary", 0))}
+    return json.dumps({"format": "fotactl-baseline/1", "board": "nrf9160dk@1.0.0/nrf9160/ns", "mode": "move",
+                       "max_sectors": 256, "slots": slots})
+
+
+class Release(Case):
+    def setUp(self):
+        super().setUp()
+        for kind in ("ecdsa-p256", "ed25519", "rsa-2048"):
+            self.run_fotactl("key", "new", "--type", kind, "--out", f"{kind}.pem", expect=0)
+            self.run_fotactl("key", "public", "--key", f"{kind}.pem", "--out", f"{kind}.pub.pem", expect=0)
+        self.write("app.bin", os.urandom(20_000))
+        self.run_fotactl("image", "sign", "--key", "ecdsa-p256.pem", "--version", "2.0.0+5", "--pad-header", "app.bin",
+                         "app-2.0.0.bin", expect=0)
+
+    def create(self, *options, key="ed25519.pem", image="app-2.0.0.bin", out="app.release", expect=0):
+        return self.run_json("release", "create", "--image", image, "--key", key, "--out", out, *options, expect=expect)
+
+    def verify(self, *options, key="ed25519.pub.pem", release="app.release", expect=0):
+        return self.run_json("release", "verify", release, "--key", key, *options, expect=expect)
+
+    def test_says_what_the_image_says_and_what_it_was_told(self):
+        self.create("--board", "nrf9160dk", "--soc", "nrf9160", "--min-version", "1.0.0", "--max-version", "1.9",
+                    "--expires", LATER, "--notes", "press SW3")
+        shown = self.run_json("release", "show", "app.release", expect=0).result
+        image = self.run_json("image", "show", "app-2.0.0.bin", expect=0).result
+        release = shown["release"]
+        self.assertEqual(shown["signature"], "unchecked")
+        self.assertEqual((release["version"], release["size"]), ("2.0.0+5", image["size"]))
+        self.assertEqual((release["image_hash"], release["key_hash"]), (image["hash"], image["key_hash"]))
+        self.assertEqual((release["board"], release["min_version"], release["max_version"], release["expires"]),
+                         ("nrf9160dk", "1.0.0+0", "1.9.0+0", LATER))
+        self.assertEqual(release, payload_of(self.dir / "app.release"))
+        self.assertIn("press SW3", self.run_fotactl("release", "show", "app.release", expect=0).out)
+
+    def test_is_verified_by_its_key_with_its_image_until_it_expires(self):
+        for key in ("ed25519", "ecdsa-p256"):
+            self.create(key=f"{key}.pem")
+            run = self.verify("--image", "app-2.0.0.bin", key=f"{key}.pub.pem")
+            self.assertEqual((run.result["signature"], run.result["image"]), ("good", "good"))
+            other = "ecdsa-p256" if key == "ed25519" else "ed25519"
+            refused = self.verify(key=f"{other}.pub.pem", expect=4).result
+            self.assertEqual((refused["outcome"], refused["error"]["code"]), ("refused", "key-mismatch"))
+            self.assertIn("expected a document signed with the key", refused["error"]["message"])
+            self.assertIn("release show app.release", refused["error"]["hints"][0])
+        self.create("--expires", "2020-01-01T00:00:00Z")
+        self.assertEqual(self.verify(expect=4).result["error"]["code"], "policy-refused")
+        self.create()
+        changed = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
+        changed[900] ^= 1
+        self.write("changed.bin", bytes(changed))
+        self.assertEqual(self.verify("--image", "changed.bin", expect=4).result["error"]["code"], "image-rejected")
+
+    def test_a_changed_or_foreign_file(self):
+        self.create()
+        document = json.loads((self.dir / "app.release").read_text())
+        raw = json.dumps(payload_of(self.dir / "app.release") | {"board": "any"}, sort_keys=True, separators=(",", ":"))
+        document["payload"] = base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+        self.write("changed.release", json.dumps(document))
+        self.assertEqual(self.verify(release="changed.release", expect=4).result["error"]["code"], "signature-invalid")
+        for name, content in (("empty", b""), ("text", b"no release"), ("image", os.urandom(500)), ("json", b"{}"),
+                              ("cut", (self.dir / "app.release").read_bytes()[:100])):
+            self.write(name, content)
+            self.verify(release=name, expect=3)
+            self.run_json("release", "show", name, expect=3)
+        self.verify(release="absent", expect=3)
+
+    def test_what_is_not_signed(self):
+        self.create(key="rsa-2048.pem", expect=3)
+        self.create(image="app.bin", expect=3)
+        self.create("--min-version", "2.0.0", "--max-version", "1.0.0", expect=3)
+        self.create("--min-version", "x", expect=2)
+        self.create("--expires", "tomorrow", expect=2)
+        self.create("--notes", "n" * 5000, expect=3)
+        self.create("--board", "a b", expect=3)
+        self.assertFalse((self.dir / "app.release").exists())
+
+    def test_the_same_release_has_the_same_bytes(self):
+        self.create("--deterministic", key="ecdsa-p256.pem")
+        first = (self.dir / "app.release").read_bytes()
+        self.create("--deterministic", key="ecdsa-p256.pem")
+        self.assertEqual((self.dir / "app.release").read_bytes(), first)
+
+    def test_a_bill_of_materials(self):
+        self.create("--sbom", "app.spdx.json")
+        sbom = json.loads((self.dir / "app.spdx.json").read_text())
+        package = sbom["packages"][0]
+        self.assertEqual((sbom["spdxVersion"], package["versionInfo"]), ("SPDX-2.3", "2.0.0+5"))
+        self.assertEqual(package["checksums"][0]["checksumValue"], payload_of(self.dir / "app.release")["sha256"])
+
+
+class PushRelease(PushBench):
+    def release(self, *options, name="r.release", key="release.pem"):
+        self.run_fotactl("release", "create", "--image", "2.0.0.bin", "--key", key, "--out", name, *options, expect=0)
+        return name
+
+    def test_is_proven_by_its_own_key_and_by_the_images(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "lead.pem", expect=0)
+        self.start_sim()
+        release = self.release("--board", "nrf9160dk", "--min-version", "1.0.0", "--max-version", "1.9.9", "--expires",
+                               LATER, key="lead.pem")
+        run = self.push(release, "--release-key", "lead.pem", expect=0)
+        self.assertEqual((run.result["outcome"], run.result["running_version"]), ("updated", "2.0.0+0"))
+        again = self.push(self.release(), expect=0)
+        self.assertEqual(again.result["outcome"], "already-installed")
+
+    def test_what_a_release_forbids_is_refused_before_anything_is_sent(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "lead.pem", expect=0)
+        refused = lambda *a: self.push(*a, "--dry-run", expect=4).result["error"]["code"]  # noqa: E731
+        self.assertEqual(refused(self.release(key="lead.pem")), "key-mismatch")
+        self.assertEqual(refused(self.release("--expires", "2020-01-01T00:00:00Z")), "policy-refused")
+        release = self.release()
+        (self.dir / "2.0.0.bin").write_bytes((self.dir / "1.0.0.bin").read_bytes())
+        self.assertEqual(refused(release), "image-rejected")
+        (self.dir / "2.0.0.bin").unlink()
+        self.push(release, "--dry-run", expect=3)
+        self.push("1.0.0.bin", "--release-key", "lead.pem", "--dry-run", expect=2)
+
+    def test_it_fits_the_slots_it_was_made_for_alone(self):
+        self.write("shipped.json", baseline())
+        self.write("moved.json", baseline(0xE7000))
+        self.write("small.json", baseline(0x8000))
+        release = self.release("--layout", "shipped.json")
+        self.assertEqual(payload_of(self.dir / release)["board"], "nrf9160dk")
+        self.push(release, "--layout", "shipped.json", "--dry-run", expect=0)
+        moved = self.push(release, "--layout", "moved.json", "--dry-run", expect=5)
+        self.assertEqual(moved.result["error"]["code"], "layout-failed")
+        small = self.push("2.0.0.bin", "--layout", "small.json", "--dry-run", expect=5)
+        self.assertEqual(small.result["error"]["code"], "image-too-large")
+        other = self.release("--board", "thingy91")
+        self.assertEqual(self.push(other, "--layout", "shipped.json", "--dry-run", expect=4).result["error"]["code"],
+                         "board-mismatch")
+        self.run_json("release", "create", "--image", "2.0.0.bin", "--key", "release.pem", "--out", "x", "--layout",
+                      "shipped.json", "--board", "thingy91", expect=4)
+
+    def test_the_device_decides_by_board_and_version(self):
+        self.start_sim()
+        for options, code in ((("--board", "thingy91"), "board-mismatch"), (("--max-version", "0.9.9"), "policy-refused"),
+                              (("--min-version", "1.0.1"), "policy-refused")):
+            run = self.push(self.release(*options), expect=4)
+            self.assertEqual((run.result["outcome"], run.result["error"]["code"], run.result["bytes_sent"]),
+                             ("refused", code, 0), run)
+
+
+class SerialBench(SerialCase):
+    """Only what stands here is run: the tests of the base class have their own file."""
+
+
+for name in [each for each in dir(SerialCase) if each.startswith("test_")]:
+    setattr(SerialBench, name, None)
+
+
+class SerialRelease(SerialBench):
+    def setUp(self):
+        super().setUp()
+        self.lead = self.dir / "lead.pem"
+        self.run_ok("key", "new", "--type", "ed25519", "--out", self.lead)
+        self.run_ok("key", "public", "--key", self.lead, "--out", self.dir / "lead.pub.pem")
+
+    def release(self, *options, name="r.release"):
+        self.run_ok("release", "create", "--image", self.new, "--key", self.key, "--out", name, *options)
+        return name
+
+    def bundle(self, *options, devices="urn:test\nurn:other\n", name="b.bundle"):
+        self.write("devices.txt", devices)
+        self.run_ok("bundle", "create", "--out", name, "--key", self.lead, "--image", self.new, "--devices", "devices.txt",
+                    *options)
+        return name
+
+    def update(self, what, port, *options, expect, endpoint=None):
+        words = ("--bundle-key", "lead.pub.pem", "--endpoint", endpoint) if endpoint else ()
+        return self.run_json("serial", "update", what, "--port", port, "--key", self.public, *words, *options,
+                             expect=expect).result
+
+    def test_a_release_over_the_cable(self):
+        port = self.sim()
+        for options, code in ((("--board", "thingy91"), "board-mismatch"), (("--max-version", "0.9.9"), "policy-refused"),
+                              (("--expires", "2020-01-01T00:00:00Z"), "policy-refused")):
+            self.assertEqual(self.update(self.release(*options), port, expect=4)["error"]["code"], code)
+        listed = self.run_json("serial", "list", "--port", port, expect=0).result["images"]
+        self.assertEqual([each["slot"] for each in listed], [0])
+        done = self.update(self.release("--min-version", "1.0.0", "--max-version", "1.0.0"), port, expect=0)
+        self.assertEqual((done["outcome"], done["running_version"]), ("updated", "2.0.0"))
+
+    def test_a_bundle_is_installed_and_its_result_reaches_the_inventory(self):
+        port = self.sim()
+        bundle = self.bundle("--release", self.release("--max-version", "1.9.9"), "--note", "press SW3")
+        done = self.update(bundle, port, expect=0, endpoint="urn:test")
+        self.assertEqual(done["outcome"], "updated")
+        again = self.update(bundle, port, expect=0, endpoint="urn:test")
+        self.assertEqual(again["outcome"], "already-installed")
+        lines = [json.loads(line) for line in (self.dir / "b.bundle.results").read_text().splitlines()]
+        self.assertEqual([(line["endpoint"], line["outcome"]) for line in lines],
+                         [("urn:test", "updated"), ("urn:test", "already-installed")])
+        with open(self.dir / "b.bundle.results", "a", encoding="utf-8") as results:
+            results.write('{"format":1,"endpoint":"urn:te')
+        merge = ("bundle", "results", "b.bundle.results", "--state-dir", "state")
+        merged = self.run_json(*merge, expect=0)
+        self.assertEqual((merged.result["added"], merged.result["known"], merged.result["unreadable"]), (2, 0, 1))
+        self.assertEqual([event["endpoint"] for event in merged.events if event["event"] == "device"], ["urn:test"] * 2)
+        once_more = self.run_json(*merge, expect=0).result
+        self.assertEqual((once_more["added"], once_more["known"]), (0, 2))
+        # A torn line does not swallow the next result.
+        self.update(bundle, port, expect=0, endpoint="urn:test")
+        self.assertEqual(self.run_json(*merge, expect=0).result["added"], 1)
+
+    def test_what_a_bundle_forbids(self):
+        port = self.dir / "nothing-is-opened"
+        bundle = self.bundle()
+        self.assertEqual(self.update(bundle, port, expect=4, endpoint="urn:stranger")["error"]["code"], "policy-refused")
+        self.update(bundle, port, "--bundle-key", "lead.pub.pem", expect=2)
+        self.assertEqual(self.update(bundle, port, "--endpoint", "urn:test", expect=4)["error"]["code"], "key-mismatch")
+        self.update(self.new, port, expect=2, endpoint="urn:test")
+        self.run_ok("release", "create", "--image", self.old, "--key", self.key, "--out", "old.release")
+        other = self.bundle("--release", "old.release")
+        self.assertEqual(self.update(other, port, expect=4, endpoint="urn:test")["error"]["code"], "image-rejected")
+        self.write("small.json", baseline(0x4000))
+        self.assertEqual(self.update(self.bundle("--layout", "small.json"), port, expect=5,
+                                     endpoint="urn:test")["error"]["code"], "image-too-large")
+        bundle = self.bundle("--expires", "1s")
+        time.sleep(1.1)
+        self.assertEqual(self.update(bundle, port, expect=4, endpoint="urn:test")["error"]["code"], "policy-refused")
+        self.assertFalse((self.dir / "b.bundle.results").exists())
+        self.write("none.results", "no results\n")
+        self.run_json("bundle", "results", "none.results", "--state-dir", "state", expect=3)
+
+
+del PushBench, SerialCase
+
+if __name__ == "__main__":
+    unittest.main()
