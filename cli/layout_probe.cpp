@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/files.hpp"
 #include "cli/layout.hpp"
+#include "cli/layout_probe_live.hpp"
 
 namespace fota::cli {
 namespace {
@@ -13,27 +14,54 @@ namespace {
 struct Options {
     std::string recorded;
     std::string out;
+    SerialOptions serial;
+    DeviceOptions device;
 };
 
+constexpr Milliseconds usual_text_wait{15'000};
+
 void bind(CLI::App& app, Options& options) {
-    app.add_option(
-           "--sfdp", options.recorded,
-           "a recording: SFDP dump (binary, or text as Zephyr's flash shell or jesd216 sample prints it), or the "
-           "JEDEC id; - is stdin")
-        ->type_name("F")
-        ->required();
+    auto* recorded = app.add_option("--sfdp", options.recorded,
+                                    "a recording: SFDP dump (binary, or text as Zephyr's jesd216 sample prints it, or "
+                                    "a hex dump), or the JEDEC id; - is stdin");
+    recorded->type_name("F");
+    auto* port = app.add_option("--port", options.serial.port,
+                                "ask the board on this serial device, or udp:HOST[:PORT]; without an answer what it "
+                                "prints at its start is read");
+    port->type_name("DEV")->excludes(recorded);
+    app.add_option("--baud", options.serial.baud, "speed of the serial line")->type_name("N")->capture_default_str();
+    app.add_option("--endpoint", options.device.endpoint, "ask this device over LwM2M")
+        ->type_name("EP")
+        ->excludes(recorded)
+        ->excludes(port);
+    bind_listen_options(app, options.device);
     app.add_option("--out", options.out, "write a probe file for layout check --probe")->type_name("F");
+}
+
+Result<layout::Probe> recorded_probe(const std::string& path) {
+    TRY(const auto bytes, read_file(path, small_file_limit));
+    auto probe = layout::parse_probe(bytes, path);
+    if (!probe) return fail(Error(probe.error()).with("file", shown_path(path)).in("reading " + shown_path(path)));
+    return probe;
+}
+
+Result<layout::Probe> probed(Program& program, const Options& options) {
+    if (!options.recorded.empty()) return recorded_probe(options.recorded);
+    if (!options.device.endpoint.empty()) return probe_endpoint(program, options.device);
+    if (options.serial.port.empty())
+        return misuse("expected a flash to probe, found none",
+                      "--port DEV, --endpoint EP with push's listening options, or --sfdp RECORDING");
+    auto wait = usual_text_wait;
+    if (!options.device.wait.empty()) {
+        TRY(wait, parse_duration(options.device.wait));
+    }
+    return probe_port(program.out, options.serial, wait);
 }
 
 int run(Program& program, const Options& options) {
     auto& out = program.out;
-    const auto bytes = read_file(options.recorded, small_file_limit);
-    if (!bytes) return out.fail(bytes.error());
-    const auto probe = layout::parse_probe(*bytes, options.recorded);
-    if (!probe)
-        return out.fail(Error(probe.error())
-                            .with("file", shown_path(options.recorded))
-                            .in("reading " + shown_path(options.recorded)));
+    const auto probe = probed(program, options);
+    if (!probe) return out.fail(probe.error());
     auto document = layout::to_json(*probe);
     if (!options.out.empty())
         if (const auto written = write_file_atomic(options.out, as_bytes(document.dump(2) + "\n")); !written)

@@ -38,12 +38,10 @@ Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_
     return adapters::SmpSerial::open(clock, std::move(opener), framing);
 }
 
-Result<> with_smp_channel(const SerialOptions& options,
-                          std::function<boost::asio::awaitable<Result<>>(ports::SmpChannel&, ports::Clock&)> work) {
-    boost::asio::io_context io;
-    adapters::SystemClock clock(io.get_executor());
-    TRY(auto channel, open_smp_channel(io.get_executor(), clock, options));
+namespace {
 
+/// Until the work ends; SIGINT and SIGTERM cancel it.
+Result<> run_until_signal(boost::asio::io_context& io, boost::asio::awaitable<Result<>> work) {
     boost::asio::cancellation_signal stop;
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     int received = 0;
@@ -54,7 +52,7 @@ Result<> with_smp_channel(const SerialOptions& options,
     });
     Result<> outcome;
     boost::asio::co_spawn(
-        io, work(*channel, clock),
+        io, std::move(work),
         boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr failure, Result<> end) {
             // A read may be in flight that nobody waits for any more.
             io.stop();
@@ -67,6 +65,24 @@ Result<> with_smp_channel(const SerialOptions& options,
         return fail(Errc::terminated, "terminated; the same command goes on where it was");
     }
     return outcome;
+}
+
+}  // namespace
+
+Result<> with_smp_channel(const SerialOptions& options,
+                          std::function<boost::asio::awaitable<Result<>>(ports::SmpChannel&, ports::Clock&)> work) {
+    boost::asio::io_context io;
+    adapters::SystemClock clock(io.get_executor());
+    TRY(auto channel, open_smp_channel(io.get_executor(), clock, options));
+    return run_until_signal(io, work(*channel, clock));
+}
+
+Result<> with_serial_line(const SerialOptions& options,
+                          std::function<boost::asio::awaitable<Result<>>(ports::SerialLine&, ports::Clock&)> work) {
+    boost::asio::io_context io;
+    adapters::SystemClock clock(io.get_executor());
+    TRY(auto line, adapters::SerialPort::open(io.get_executor(), {.device = options.port, .baud = options.baud}));
+    return run_until_signal(io, work(*line, clock));
 }
 
 void add_serial(CLI::App& root, Program& program) {

@@ -9,6 +9,7 @@
 
 #include "cli/program.hpp"
 #include "ports/clock.hpp"
+#include "ports/serial_line.hpp"
 #include "ports/smp_channel.hpp"
 #include "update/smp_client.hpp"
 
@@ -29,6 +30,10 @@ Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_
 /// interrupted or terminated.
 Result<> with_smp_channel(const SerialOptions& options,
                           std::function<boost::asio::awaitable<Result<>>(ports::SmpChannel&, ports::Clock&)> work);
+
+/// The same with the bare line: a serial device, never UDP. Opens it under the name given.
+Result<> with_serial_line(const SerialOptions& options,
+                          std::function<boost::asio::awaitable<Result<>>(ports::SerialLine&, ports::Clock&)> work);
 
 // The commands, one per file.
 void add_serial_ports(CLI::App& serial, Program& program);

@@ -169,6 +169,27 @@ Result<Probe> parse_probe(BytesView recorded, std::string name) {
     return of_text(text, std::move(probe));
 }
 
+Result<Probe> live_probe(BytesView jedec_id, Bytes bfp, std::string name) {
+    Probe probe;
+    probe.name = std::move(name);
+    if (!jedec_id.empty()) {
+        if (jedec_id.size() != 3)
+            return fail(Errc::message_malformed,
+                        fmt::format("expected a JEDEC id of three bytes, found {}", jedec_id.size()));
+        probe.id = flash::JedecId{jedec_id[0], jedec_id[1], jedec_id[2]};
+    }
+    if (bfp.size() > most_dump)
+        return fail(Errc::message_malformed,
+                    fmt::format("expected an SFDP table of at most {} bytes, found {}", most_dump, bfp.size()));
+    if (!bfp.empty()) {
+        TRY_VOID(take_bfp(probe, std::move(bfp)));
+    }
+    if (!probe.id && probe.bfp.empty())
+        return fail(Errc::message_malformed,
+                    "expected a JEDEC id or an SFDP table, found that the device tells neither");
+    return probe;
+}
+
 nlohmann::json to_json(const Probe& probe) {
     nlohmann::json out = {{"format", probe_format}};
     if (probe.id) {

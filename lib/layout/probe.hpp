@@ -30,6 +30,10 @@ struct Probe {
 /// the driver's "Device id ..". message_malformed when neither id nor table can be found, or a table is damaged.
 Result<Probe> parse_probe(BytesView recorded, std::string name);
 
+/// What a live device said: its id and its basic table, each empty when it did not tell. message_malformed when it told
+/// neither, for an id that is not of three bytes, and for a damaged table.
+Result<Probe> live_probe(BytesView jedec_id, Bytes bfp, std::string name);
+
 /// One line of text, ready for a file.
 nlohmann::json to_json(const Probe& probe);
 

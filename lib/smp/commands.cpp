@@ -176,6 +176,16 @@ Command erase_storage() {
     return {Op::write, group::zephyr_basic, 0, Json::object(), "erase its settings storage"};
 }
 
+Command external_flash() {
+    return {Op::read, group::external_flash, 0, Json::object(), "tell of its external flash"};
+}
+
+Result<ExternalFlash> parse_external_flash(const Json& answer) {
+    ExternalFlash out{bytes(answer, "jedec").value_or(Bytes{}), bytes(answer, "sfdp").value_or(Bytes{})};
+    if (out.jedec_id.empty() && out.bfp.empty()) return malformed("a JEDEC id or an SFDP table");
+    return out;
+}
+
 Result<ShellAnswer> parse_shell(const Json& answer) {
     const auto output = text(answer, "o");
     if (!output) return malformed("the shell's output");

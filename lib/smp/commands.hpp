@@ -93,6 +93,15 @@ Command shell(const std::vector<std::string>& arguments);
 Command groups();
 /// Erases the settings partition.
 Command erase_storage();
+/// What the external flash says of itself; only an application with our group (firmware/app/src/smp_facts.c) knows it.
+Command external_flash();
+
+struct ExternalFlash {
+    Bytes jedec_id;  ///< three bytes, or none
+    Bytes bfp;       ///< SFDP's basic table; empty when the part has none
+};
+/// message_malformed without either.
+Result<ExternalFlash> parse_external_flash(const Json& answer);
 
 struct ShellAnswer {
     std::string output;  ///< raw

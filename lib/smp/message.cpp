@@ -20,6 +20,8 @@ std::string group_name(std::uint16_t number) {
             return "shell";
         case group::enumeration:
             return "enumeration";
+        case group::external_flash:
+            return "external-flash";
         case group::zephyr_basic:
             return "zephyr-basic";
         default:

@@ -25,6 +25,7 @@ inline constexpr std::uint16_t files = 8;
 inline constexpr std::uint16_t shell = 9;
 inline constexpr std::uint16_t enumeration = 10;
 inline constexpr std::uint16_t zephyr_basic = 63;
+inline constexpr std::uint16_t external_flash = 26245;  ///< our application's, with the facts of LwM2M object 26245
 }  // namespace group
 /// "image", "zephyr-basic"; "group 64" for one nobody defined.
 std::string group_name(std::uint16_t group);

@@ -45,6 +45,19 @@ Bytes answer(const smp::Message& request, const Json& body, bool definite) {
     return smp::encode(response).value_or(Bytes{});
 }
 
+/// As firmware/app/src/smp_facts.c answers.
+Json flash_facts(Board& board) {
+    const auto& flash = board.external();
+    const auto& config = board.bootloader().config();
+    Json facts{{"jedec", smp::binary(flash.part().jedec_id)},
+               {"size", flash.size()},
+               {"erase", flash.part().erase_types.front().size},
+               {"sfdp", smp::binary(mx25r6435f_bfp())},
+               {"primary", config.primary_size},
+               {"secondary", config.secondary_size}};
+    return facts;
+}
+
 }  // namespace
 
 Bytes encode_smp_map(const Json& map, bool definite) {
@@ -114,7 +127,7 @@ SmpApplication::Outcome SmpApplication::dispatch(const smp::Message& request, co
             return Done{{{"name", "smp_com"}, {"fields", {{"uploads", uploads_}}}}};
         case group::enumeration:
             if (has(SmpQuirk::no_optional_commands)) return missing;
-            if (request.command == 1) return Done{{{"groups", {0, 1, 2, 3, 8, 9, 10, 63}}}};
+            if (request.command == 1) return Done{{{"groups", {0, 1, 2, 3, 8, 9, 10, 63, group::external_flash}}}};
             return missing;
         case group::settings:
             if (request.command != 0 || request.op != smp::Op::read) return missing;
@@ -134,13 +147,17 @@ SmpApplication::Outcome SmpApplication::dispatch(const smp::Message& request, co
             std::string line;
             for (const auto& each : *arguments)
                 if (each.is_string()) line += (line.empty() ? "" : " ") + each.get<std::string>();
-            auto answered = shell_command(board_, line);
+            auto answered = shell_command(line);
             if (!answered) return Done{{{"o", line + ": command not found\n"}, {"ret", -8}}};
             return Done{{{"o", *answered}, {"ret", 0}}};
         }
         case group::zephyr_basic:
             if (request.command != 0 || request.op != smp::Op::write) return missing;
             return Done{};
+        case group::external_flash:
+            if (has(SmpQuirk::no_optional_commands) || request.command != 0 || request.op != smp::Op::read)
+                return missing;
+            return Done{flash_facts(board_)};
         default:
             return missing;
     }
@@ -324,25 +341,8 @@ void SmpApplication::after_reset() {
     sha_.clear();
 }
 
-std::optional<std::string> shell_command(Board& board, std::string_view line) {
-    // The flash shell's read of SFDP space, as spi_nor boards without runtime SFDP offer it through `flash read`.
-    const auto& part = board.external().part();
-    if (line == "flash jedec_id") {
-        std::string out;
-        for (const auto byte : part.jedec_id) out += fmt::format("{:02x} ", byte);
-        return out + "\n";
-    }
-    if (line == "flash sfdp") {
-        Bytes table(256);
-        if (!board.external().read_sfdp(0, table)) return std::nullopt;
-        std::string out;
-        for (std::size_t at = 0; at < table.size(); at += 16) {
-            out += fmt::format("{:08x}:", at);
-            for (std::size_t i = 0; i < 16; ++i) out += fmt::format(" {:02x}", table[at + i]);
-            out += "\n";
-        }
-        return out;
-    }
+std::optional<std::string> shell_command(std::string_view line) {
+    if (line == "kernel version") return "Zephyr version 4.1.0\n";
     return std::nullopt;
 }
 

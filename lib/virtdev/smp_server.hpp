@@ -104,6 +104,6 @@ struct SlotImage {
 std::optional<SlotImage> image_in(const FlashArea& slot);
 
 /// What the application's shell prints for a command; nullopt: it has no such command.
-std::optional<std::string> shell_command(Board& board, std::string_view line);
+std::optional<std::string> shell_command(std::string_view line);
 
 }  // namespace fota::virtdev
