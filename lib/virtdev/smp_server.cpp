@@ -52,7 +52,7 @@ Json flash_facts(Board& board) {
     Json facts{{"jedec", smp::binary(flash.part().jedec_id)},
                {"size", flash.size()},
                {"erase", flash.part().erase_types.front().size},
-               {"sfdp", smp::binary(mx25r6435f_bfp())},
+               {"sfdp", smp::binary(flash.part().bfp)},
                {"primary", config.primary_size},
                {"secondary", config.secondary_size}};
     return facts;
