@@ -38,6 +38,14 @@ class Device(DeviceBench):
         shown = self.device("read", "/5/0/3", text=True, expect=0)
         self.assertRegex(shown.out, r"^/5/0/3 +State +0 \(idle\)\n$")
 
+    def test_probe_asks_the_flash_over_lwm2m(self):
+        self.start_sim(plain=True)
+        kept = self.dir / "probe.json"
+        run = self.run_json("layout", "probe", "--endpoint", ENDPOINT, "--out", kept, "--listen",
+                            f"127.0.0.1:{self.port}", "--insecure-plain", "--profile", "lan", "--wait", "30s", timeout=120)
+        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c22817", 8 << 20), run)
+        self.assertEqual(json.loads(kept.read_text())["bfp"], run.result["bfp"])
+
     def test_over_dtls(self):
         self.start_sim()
         run = self.device("read", "/3/0/1", plain=False, expect=0)

@@ -4,11 +4,17 @@
 import os
 import pathlib
 import sys
+import threading
 import time
+import tty
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from run_fotactl import Case  # noqa: E402
+
+# The basic flash parameter table of the MX25R6435F.
+TABLE = ("e5 20 f1 ff ff ff ff 03 44 eb 08 6b 08 3b 04 bb ee ff ff ff ff ff 00 ff ff ff 00 ff 0c 20 0f 52 "
+         "10 d8 00 ff 23 72 f5 00 82 ed 04 cc 44 83 68 44 30 b0 30 b0 f7 c4 d5 5c 00 be 29 ff f0 d0 ff ff")
 
 
 class Serial(Case):
@@ -98,6 +104,45 @@ class Serial(Case):
         silent = self.run_fotactl("serial", "info", "--port", "udp:127.0.0.1:9", "--json")
         self.assertEqual((silent.exit, silent.result["error"]["code"]), (6, "device-absent"), silent)
         self.assertNotIn("NMP", silent.out + silent.err)
+
+    def test_probe_asks_the_flash_over_the_cable(self):
+        port = self.sim()
+        kept = self.dir / "probe.json"
+        run = self.run_fotactl("layout", "probe", "--port", port, "--out", kept, "--json")
+        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c22817", 8 << 20), run)
+        self.assertIn("bfp", run.result)
+        again = self.run_fotactl("layout", "probe", "--sfdp", kept, "--json").result
+        self.assertEqual((again["jedec_id"], again["bfp"]), (run.result["jedec_id"], run.result["bfp"]))
+
+    def test_probe_tells_the_part_that_is_there(self):
+        run = self.run_fotactl("layout", "probe", "--port", self.sim("flash-w25q32jv"), "--json")
+        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "ef4016", 4 << 20), run)
+
+    def prints(self, text):
+        """A board without an SMP server, which prints `text` again and again, as at every start."""
+        board, line = os.openpty()
+        tty.setraw(line)
+        over = threading.Event()
+
+        def print_it():
+            while not over.wait(0.3):
+                os.write(board, text.encode())
+
+        thread = threading.Thread(target=print_it)
+        thread.start()
+        self.addCleanup(lambda: (over.set(), thread.join(), os.close(board), os.close(line)))
+        return os.ttyname(line)
+
+    def test_probe_reads_what_a_board_prints(self):
+        port = self.prints(f"mx25r64@0: SPI flash\r\njedec-id = [c2 28 17];\r\nsfdp-bfp = [{TABLE}];\r\n")
+        run = self.run_fotactl("layout", "probe", "--port", port, "--wait", "8s", "--json")
+        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c22817", 8 << 20), run)
+
+    def test_probe_of_a_board_that_says_nothing_of_its_flash(self):
+        run = self.run_fotactl("layout", "probe", "--port", self.prints("hello\r\n"), "--wait", "1s", "--json")
+        self.assertEqual((run.exit, run.result["error"]["code"]), (6, "device-absent"), run)
+        self.assertIn("bytes of other text", run.result["error"]["message"])
+        self.assertIn("jesd216", run.result["error"]["hint"])
 
     def test_ports_tells_what_answers(self):
         port = self.sim()

@@ -103,12 +103,24 @@ TEST(Probe, TextOfZephyrsSample) {
     EXPECT_EQ(again->status, probe->status);
 }
 
+TEST(Probe, OfALiveDevice) {
+    const auto both = live_probe(Bytes{0xc2, 0x28, 0x17}, test::hex(table), "p");
+    ASSERT_TRUE(both) << both.error().text();
+    EXPECT_EQ(both->id, (flash::JedecId{0xc2, 0x28, 0x17}));
+    EXPECT_EQ(both->geometry->size, 8u << 20);
+    EXPECT_TRUE(live_probe(Bytes{0xef, 0x40, 0x16}, {}, "p"));
+    for (const auto& [id, bfp] : {std::pair(Bytes{}, Bytes{}), std::pair(Bytes{0xc2, 0x28}, Bytes{}),
+                                  std::pair(Bytes{0xc2, 0x28, 0x17, 0}, Bytes{}), std::pair(Bytes{}, Bytes{1, 2, 3}),
+                                  std::pair(Bytes{}, Bytes(1 << 20, 0xff))}) {
+        const auto refused = live_probe(id, bfp, "p");
+        ASSERT_FALSE(refused) << id.size() << " bytes of id, " << bfp.size() << " of table";
+        EXPECT_EQ(refused.error().text().rfind("expected", 0), 0u) << refused.error().text();
+    }
+}
+
 TEST(Probe, BinaryDumpAndShellDump) {
     Bytes dump{'S', 'F', 'D', 'P', 6, 1, 0, 0xff, 0, 6, 1, 9, 0x10, 0, 0, 0xff};
-    std::string digits;
-    for (const char c : table)
-        if (c != ' ') digits += c;
-    fota::append(dump, test::hex(digits));
+    fota::append(dump, test::hex(table));
     const auto binary = parse_probe(dump, "p");
     ASSERT_TRUE(binary) << binary.error().text();
     EXPECT_EQ(binary->geometry->size, 8u << 20);
