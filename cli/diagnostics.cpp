@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/modem_hints.hpp"
+#include "cli/serial_hints.hpp"
 
 namespace fota::cli {
 
@@ -67,6 +68,7 @@ std::vector<std::string> hints(const Error& error) {
     if (const auto hint = error.detail("hint"); !hint.empty()) return {std::string(hint)};
     const std::string file(error.detail("file"));
     if (auto advice = modem_hints(error); !advice.empty()) return advice;
+    if (auto advice = serial_hints(error); !advice.empty()) return advice;
     switch (error.code()) {
         case Errc::internal:
             return {"this is a bug in fotactl: please report it with the command line and `fotactl --version`"};

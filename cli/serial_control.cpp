@@ -48,6 +48,7 @@ Result<Bytes> image_hash(const Options& options) {
         with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
             update::SmpClient client(channel, clock);
             CO_TRY(const auto device, co_await update::get_acquainted(client));
+            CO_TRY_VOID(update::require_images(device, channel.name()));
             for (const auto& slot : device.images)
                 if (to_hex(slot.hash).starts_with(begin)) {
                     several = several || (found && *found != slot.hash);

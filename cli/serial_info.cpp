@@ -43,7 +43,10 @@ nlohmann::json fields(const smp::ImageSlot& slot) {
 }
 
 void show_slots(Output& out, const update::SmpDevice& device) {
-    if (device.images.empty()) out.line("no image in any slot");
+    if (!device.manages_images)
+        out.line("images      not managed: an update needs CONFIG_MCUMGR_GRP_IMG=y in the application");
+    else if (device.images.empty())
+        out.line("no image in any slot");
     for (const auto& slot : device.images)
         out.line(fmt::format("slot {}{}  {:<14} {}{}", slot.slot,
                              slot.image == 0 ? "" : fmt::format(" of image {}", slot.image), printable(slot.version),
@@ -56,7 +59,10 @@ awaitable<Result<Seen>> look(ports::SmpChannel& channel, ports::Clock& clock, bo
     update::SmpClient client(channel, clock);
     Seen seen;
     CO_TRY(seen.device, co_await update::get_acquainted(client));
-    if (!everything) co_return seen;
+    if (!everything) {
+        CO_TRY_VOID(update::require_images(seen.device, channel.name()));
+        co_return seen;
+    }
     const auto bootloader = co_await client.ask(smp::bootloader_info());
     if (bootloader) seen.bootloader = smp::text(*bootloader, "bootloader").value_or("");
     const auto mode = co_await client.ask(smp::bootloader_mode());
@@ -106,6 +112,7 @@ int run_info(Program& program, const Options& options) {
                           {"mode", mode_text(device.mode)},
                           {"board", printable(device.board)},
                           {"bootloader", printable(seen->bootloader)},
+                          {"manages_images", device.manages_images},
                           {"images", slots_json(device)}};
     out.line(fmt::format("answers     {}", device.mode == update::SmpMode::application
                                                ? "an application's SMP server"

@@ -61,6 +61,8 @@ awaitable<Answer> probe_smp(boost::asio::any_io_executor executor, ports::Clock&
     update::SmpClient client(**channel, clock);
     const auto found = co_await update::get_acquainted(client, probe_patience);
     if (!found) co_return Answer{"silent", "silent", ""};
+    if (!found->manages_images)
+        co_return Answer{"application", "SMP (application)", "does not manage images: CONFIG_MCUMGR_GRP_IMG=y"};
     const auto* running = found->running();
     const auto version = running == nullptr ? std::string("no image") : printable(running->version);
     if (found->mode == update::SmpMode::recovery)

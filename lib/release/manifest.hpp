@@ -25,8 +25,8 @@ inline constexpr std::string_view manifest_type = "fotactl-release";
 
 struct Manifest {
     std::string file;        ///< "file": the image's name beside the manifest, without folders, at most 128 bytes
-    std::uint64_t size = 0;  ///< "size": bytes of that file, 1 to 64 MiB
-    Digest256 sha256{};      ///< "sha256" of that file
+    std::uint64_t size = 0;  ///< "size": bytes of the image in it, 1 to 64 MiB; of Intel HEX or a package what it holds
+    Digest256 sha256{};      ///< "sha256" of these bytes
     Bytes image_hash;        ///< "image_hash": its hash TLV, 32, 48 or 64 bytes
     image::Version version;  ///< "version", of its header
     Bytes key_hash;          ///< "key_hash": its KEYHASH TLV; empty: it has none

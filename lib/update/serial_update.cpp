@@ -95,6 +95,7 @@ awaitable<Result<>> Runner::connect() {
         if (device.error().code() != Errc::port_unavailable) co_return fail(std::move(device.error()));
         CO_TRY_VOID(co_await replug(device.error()));
     }
+    CO_TRY_VOID(require_images(device_, client_.channel().name()));
     const auto* running = device_.running();
     if (running != nullptr) report.running_version = running->version;
     if (!acquainted_ && running != nullptr) report.from_version = running->version;
@@ -124,9 +125,9 @@ Result<Runner::Next> Runner::plan() {
         return Next::upload;
     }
     if (is_target(running)) return running->confirmed ? Next::done : Next::confirm;
-    if (auto fault = release::replace_fault(
-            policy_.replaces, running == nullptr ? std::nullopt : smp_version(running->version),
-            running == nullptr ? std::string_view() : std::string_view(running->version)))
+    if (auto fault =
+            release::replace_fault(policy_.replaces, running == nullptr ? std::nullopt : smp_version(running->version),
+                                   running == nullptr ? std::string_view() : std::string_view(running->version)))
         return fail(std::move(*fault));
     if (running != nullptr && !policy_.downgrade_reason) {
         const auto reported = smp_version(running->version);
@@ -277,6 +278,12 @@ awaitable<Result<>> Runner::await_return() {
 
 awaitable<Result<std::optional<Outcome>>> Runner::prove() {
     step(SerialStep::prove);
+    if (!device_.manages_images)
+        co_return fail(
+            Errc::not_proven,
+            fmt::format("expected {} to tell what runs, found an SMP server that does not manage images: the "
+                        "bootloader took the image",
+                        printable(client_.channel().name())));
     const auto* running = device_.running();
     if (is_target(running)) {
         report.proven_by_hash = true;

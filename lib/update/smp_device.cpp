@@ -59,6 +59,15 @@ std::string board_in_info(const std::string& output) {
     return words.size() < 3 ? std::string() : words[words.size() - 2];
 }
 
+Result<> require_images(const SmpDevice& device, const std::string& name) {
+    if (device.manages_images) return {};
+    return fail(
+        Error(Errc::device_refused,
+              fmt::format("expected an SMP server that manages images on {}, found one that does not", printable(name)))
+            .with("device", name)
+            .with("rc", "8"));
+}
+
 awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience) {
     SmpDevice device;
     auto parameters = co_await ask_optional(client, smp::parameters(), patience);
@@ -73,13 +82,18 @@ awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience
         auto parsed = smp::parse_parameters(**parameters);
         if (parsed) device.parameters = *parsed;
     }
-    CO_TRY(const auto list, co_await client.ask(smp::image_list()));
-    CO_TRY(device.images, smp::parse_image_list(list));
+    auto list = co_await client.ask(smp::image_list());
+    if (list) {
+        CO_TRY(device.images, smp::parse_image_list(*list));
+    } else {
+        if (!smp::is_unsupported(list.error())) co_return fail(std::move(list.error()));
+        device.manages_images = false;
+    }
     CO_TRY(const auto info, co_await ask_optional(client, smp::application_info(), Patience{}));
     if (info) device.board = board_in_info(smp::text(*info, "output").value_or(""));
     // Recovery says nothing of state, or only what is true; an application has other commands as well.
     bool application = speaks_of_state(device.images) || device.images.empty();
-    if (application && !info && !list.contains("splitStatus") &&
+    if (application && !info && device.manages_images && !list->contains("splitStatus") &&
         (!device.parameters || device.parameters->buffer_count == 1)) {
         CO_TRY(const auto groups, co_await ask_optional(client, smp::groups(), Patience{}));
         application = groups.has_value();

@@ -18,6 +18,9 @@ enum class SmpMode : std::uint8_t { application, recovery };
 struct SmpDevice {
     SmpMode mode = SmpMode::application;
     std::optional<smp::Parameters> parameters;  ///< older servers have none
+    /// False: an application whose server lacks the group for images; it is there for other things, and updated
+    /// otherwise.
+    bool manages_images = true;
     std::vector<smp::ImageSlot> images;
     std::string board;  ///< "nrf9160dk/nrf9160/ns", raw; "" where it cannot be asked
 
@@ -28,8 +31,12 @@ struct SmpDevice {
 };
 
 /// Asks for the parameters, the image list and, of an application, the board. `patience` is for the first answer.
-/// Errors: device_absent when nothing answers, port_unavailable, cancelled, device_refused.
+/// Errors: device_absent when nothing answers, port_unavailable, cancelled, device_refused for another reason than that
+/// the server does not manage images.
 boost::asio::awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience = {});
+
+/// device_refused, with the device's name in "device" and "rc" as an answer has it, where `manages_images` is false.
+Result<> require_images(const SmpDevice& device, const std::string& name);
 
 /// The hardware platform in the answer to application_info(): the field with a slash or behind the processor.
 std::string board_in_info(const std::string& output);

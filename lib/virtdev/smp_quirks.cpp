@@ -18,6 +18,7 @@ std::span<const SmpQuirkInfo> all_smp_quirks() {
         {definite_maps, "smp-definite-maps", "answers with maps of definite length"},
         {version_1, "smp-version-1", "knows version 1 alone: rc, with a reason, in every answer"},
         {no_optional_commands, "smp-no-optional", "has neither echo nor info, bootloader info, groups and statistics"},
+        {no_images, "smp-no-images", "the application does not manage images"},
         {no_image_check, "smp-no-match", "does not say at the end whether the hash matches"},
         {slow_erase, "smp-slow-erase", "erases the whole slot before it answers the first piece: 20 s"},
         {reset_in_upload, "smp-reset-in-upload", "resets once in the middle of the first upload and forgets it"},

@@ -27,6 +27,7 @@ enum class SmpQuirk : std::uint8_t {
     // the application
     version_1,
     no_optional_commands,
+    no_images,
     no_image_check,
     slow_erase,
     reset_in_upload,

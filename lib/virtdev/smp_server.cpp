@@ -117,6 +117,7 @@ SmpApplication::Outcome SmpApplication::dispatch(const smp::Message& request, co
         case group::os:
             return os(request, body);
         case group::image:
+            if (has(SmpQuirk::no_images)) return missing;
             return image(request, body);
         case group::statistics:
             if (has(SmpQuirk::no_optional_commands)) return missing;

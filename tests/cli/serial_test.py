@@ -104,6 +104,20 @@ class Serial(Case):
         silent = self.run_fotactl("serial", "info", "--port", "udp:127.0.0.1:9", "--json")
         self.assertEqual((silent.exit, silent.result["error"]["code"]), (6, "device-absent"), silent)
         self.assertNotIn("NMP", silent.out + silent.err)
+        self.assertIn("serial ports", " ".join(silent.result["error"]["hints"]))
+
+    def test_a_server_without_images_is_looked_at_and_not_updated(self):
+        port = self.sim("smp-no-images")
+        info = self.run_fotactl("serial", "info", "--port", port, "--json")
+        self.assertEqual((info.exit, info.result["manages_images"], info.result["buffers"]["count"]), (0, False, 4), info)
+        self.assertIn("CONFIG_MCUMGR_GRP_IMG=y", self.run_fotactl("serial", "info", "--port", port).out)
+        ports = self.run_fotactl("serial", "ports", "--port", port, "--json")
+        self.assertIn("does not manage images", next(e for e in ports.events if e["event"] == "port")["note"], ports)
+        for words in (("list",), ("test", "abcd"), ("update", self.new, "--key", self.public)):
+            run = self.run_fotactl("serial", *words, "--port", port, "--json")
+            self.assertEqual((run.exit, run.result["error"]["code"]), (8, "device-refused"), run)
+            self.assertIn("expected an SMP server that manages images", run.result["error"]["message"])
+            self.assertIn("CONFIG_MCUMGR_GRP_IMG=y", " ".join(run.result["error"]["hints"]))
 
     def test_probe_asks_the_flash_over_the_cable(self):
         port = self.sim()
@@ -142,7 +156,7 @@ class Serial(Case):
         run = self.run_fotactl("layout", "probe", "--port", self.prints("hello\r\n"), "--wait", "1s", "--json")
         self.assertEqual((run.exit, run.result["error"]["code"]), (6, "device-absent"), run)
         self.assertIn("bytes of other text", run.result["error"]["message"])
-        self.assertIn("jesd216", run.result["error"]["hint"])
+        self.assertIn("jesd216", " ".join(run.result["error"]["hints"]))
 
     def test_ports_tells_what_answers(self):
         port = self.sim()

@@ -192,6 +192,22 @@ TEST(Serial, ASilentPortIsAbsent) {
     EXPECT_EQ(report.outcome, Outcome::absent) << text(report);
 }
 
+TEST(Serial, AServerThatManagesNoImagesIsRefusedBeforeTheFirstByte) {
+    Bench bench({.quirks = {SmpQuirk::no_images}});
+    const auto report = bench.update();
+    ASSERT_TRUE(report.error) << text(report);
+    EXPECT_EQ(report.error->code(), Errc::device_refused);
+    EXPECT_EQ(report.bytes_sent, 0u);
+    EXPECT_EQ(bench.running(), "1.0.0");
+
+    // Recovery does; then nobody is there who could tell what runs.
+    Bench recovery({.quirks = {SmpQuirk::no_images}, .in_recovery = true});
+    const auto end = recovery.update();
+    ASSERT_TRUE(end.error) << text(end);
+    EXPECT_EQ(end.error->code(), Errc::not_proven);
+    EXPECT_EQ(recovery.running(), "2.0.0");
+}
+
 /// Every way a server or a line was seen to differ, in the application and in recovery.
 class EveryServer : public testing::TestWithParam<std::string> {};
 TEST_P(EveryServer, EndsUpdated) {
