@@ -87,6 +87,8 @@ std::vector<std::string> hints(const Error& error) {
         case Errc::image_rejected:
             return {"look inside: fotactl image show " + (file.empty() ? "IMAGE" : file)};
         case Errc::signature_invalid:
+            if (error.detail("signature") == "none")
+                return {"sign it: fotactl image sign --key KEY --version 1.2.3 IN OUT"};
             return {"the file was changed after signing, or cut in transit: sign it again from the build's output"};
         case Errc::key_mismatch:
             return {"which key signed it: fotactl image show " + (file.empty() ? "IMAGE" : file),

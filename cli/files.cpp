@@ -123,7 +123,11 @@ Result<Secret<Bytes>> read_secret_file(const std::string& path, std::uint64_t li
     return Secret<Bytes>(std::move(bytes));
 }
 
-Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing) {
+namespace {
+
+enum class Sync { yes, no };
+
+Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing, Sync sync) {
     if (path == "-") {
         if (!write_all(STDOUT_FILENO, bytes)) return unwritable(path, reason(errno));
         return {};
@@ -151,7 +155,7 @@ Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode
     const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
     Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.ok()) return unwritable(path, reason(errno));
-    bool written = write_all(fd.get(), bytes) && fsync(fd.get()) == 0;
+    bool written = write_all(fd.get(), bytes) && (sync == Sync::no || fsync(fd.get()) == 0);
     int error = errno;
     if (!fd.finish() && written) {
         written = false;
@@ -172,8 +176,18 @@ Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode
         (void)unlink(temporary.c_str());
         return unwritable(path, reason(error));
     }
-    sync_directory(directory);
+    if (sync == Sync::yes) sync_directory(directory);
     return {};
+}
+
+}  // namespace
+
+Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing) {
+    return write_atomic(path, bytes, mode, existing, Sync::yes);
+}
+
+Result<> write_product(const std::string& path, BytesView bytes, mode_t mode) {
+    return write_atomic(path, bytes, mode, Existing::replace, Sync::no);
 }
 
 }  // namespace fota::cli

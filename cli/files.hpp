@@ -34,6 +34,10 @@ enum class Existing { replace, refuse };
 Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode = 0666,
                            Existing existing = Existing::replace);
 
+/// The same for what one more run of the command makes again: it is not synced, so that a power cut, but no kill, may
+/// cost it. Syncing takes longer than signing.
+Result<> write_product(const std::string& path, BytesView bytes, mode_t mode = 0666);
+
 /// "stdin" or the path, safe to print.
 std::string shown_path(const std::string& path);
 

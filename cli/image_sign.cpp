@@ -85,7 +85,7 @@ Result<> write_hex_image(const Options& options, const image::Built& built, cons
                          const Payload& payload) {
     TRY(const auto address, output_address(options, payload, sign_options.header_size));
     TRY(const auto hex, image::to_hex_file(built, sign_options, address));
-    return write_file_atomic(options.out, as_bytes(image::write_hex(hex)));
+    return write_product(options.out, as_bytes(image::write_hex(hex)));
 }
 
 Result<Signed> sign(const Options& options) {
@@ -103,9 +103,9 @@ Result<Signed> sign(const Options& options) {
     if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload));
     auto bytes = sign_options.pad ? image::to_binary(*built, sign_options) : std::move(built->image);
     TRY(auto parsed, image::parse(bytes));
-    if (!as_hex) TRY_VOID(write_file_atomic(options.out, bytes));
+    if (!as_hex) TRY_VOID(write_product(options.out, bytes));
     if (!options.signature_out.empty())
-        TRY_VOID(write_file_atomic(options.signature_out, as_bytes(imgtool::to_base64(built->signature))));
+        TRY_VOID(write_product(options.signature_out, as_bytes(imgtool::to_base64(built->signature))));
     return Signed{{std::move(bytes), std::move(parsed)}, sign_options.slot_size, built->limit};
 }
 

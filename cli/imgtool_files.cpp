@@ -155,8 +155,12 @@ Result<Bytes> read_plain(const std::string& path, std::uint64_t limit) {
     return read_file(plain_path(path), limit);
 }
 
-Result<> write_plain(const std::string& path, BytesView bytes, unsigned mode) {
-    return write_file_atomic(plain_path(path), bytes, static_cast<mode_t>(mode));
+Result<> write_plain(const std::string& path, BytesView bytes) {
+    return write_product(plain_path(path), bytes);
+}
+
+Result<> write_plain_key(const std::string& path, BytesView pem) {
+    return write_file_atomic(plain_path(path), pem, 0600);
 }
 
 namespace {

@@ -33,7 +33,9 @@ bool is_hex_name(const std::string& path);
 
 /// A file of any kind, "-" included, which here is a name as any other.
 Result<Bytes> read_plain(const std::string& path, std::uint64_t limit);
-Result<> write_plain(const std::string& path, BytesView bytes, unsigned mode = 0666);
+Result<> write_plain(const std::string& path, BytesView bytes);
+/// A private key: mode 0600, and synced.
+Result<> write_plain_key(const std::string& path, BytesView pem);
 
 std::string to_base64(BytesView bytes);
 /// Foreign characters are skipped, as Python's b64decode does; key_unusable where the padding is wrong.

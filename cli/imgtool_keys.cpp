@@ -99,7 +99,7 @@ Result<int> keygen(const Arguments& arguments, Streams&) {
     }
     TRY(const auto key, image::PrivateKey::generate(*image::key_type_from_word(*type)));
     TRY(const auto pem, key.pem(passphrase ? &*passphrase : nullptr));
-    TRY_VOID(write_plain(arguments.text("--key"), as_bytes(pem.reveal()), 0600));
+    TRY_VOID(write_plain_key(arguments.text("--key"), as_bytes(pem.reveal())));
     return 0;
 }
 

@@ -81,7 +81,7 @@ int run(Program& program, const Options& options) {
         fields["public_key"] = options.format == "der" ? to_hex(bytes) : std::string(as_text(bytes));
         return program.out.result("done", fields);
     }
-    if (const auto written = write_file_atomic(options.out, bytes); !written) return program.out.fail(written.error());
+    if (const auto written = write_product(options.out, bytes); !written) return program.out.fail(written.error());
     if (options.out != "-")
         program.out.line(fmt::format("key      {} {} · public half in {}", key_type_name(key->type()),
                                      short_hex(key->fingerprint()), shown_path(options.out)));

@@ -161,7 +161,7 @@ int run(Program& program, const Options& options) {
     if (!map) return out.fail(map.error());
     if (!options.svg.empty()) {
         const auto svg = layout::render_svg(*map);
-        if (const auto written = write_file_atomic(options.svg, as_bytes(svg)); !written)
+        if (const auto written = write_product(options.svg, as_bytes(svg)); !written)
             return out.fail(written.error());
     }
     if (options.svg != "-") print(out, *map);

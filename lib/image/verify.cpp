@@ -109,9 +109,10 @@ class Walk {
         if (parsed_.find(bootloader_.signature) == nullptr) {
             const auto* other = parsed_.signature();
             if (other == nullptr)
-                return fail(
-                    Errc::signature_invalid,
-                    fmt::format("expected a signature by an {} key, found an unsigned image", bootloader_.key_name));
+                return fail(Error(Errc::signature_invalid,
+                                  fmt::format("expected a signature by an {} key, found an unsigned image",
+                                              bootloader_.key_name))
+                                .with("signature", "none"));
             return fail(Errc::key_mismatch, fmt::format("expected a signature by an {} key, found one of type {}",
                                                         bootloader_.key_name, tlv_name(other->type)));
         }

@@ -43,7 +43,7 @@ class Device(DeviceBench):
         kept = self.dir / "probe.json"
         run = self.run_json("layout", "probe", "--endpoint", ENDPOINT, "--out", kept, "--listen",
                             f"127.0.0.1:{self.port}", "--insecure-plain", "--profile", "lan", "--wait", "30s", timeout=120)
-        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c22817", 8 << 20), run)
+        self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c2 28 17", 8 << 20), run)
         self.assertEqual(json.loads(kept.read_text())["bfp"], run.result["bfp"])
 
     def test_over_dtls(self):

@@ -268,6 +268,14 @@ class VerifyAndShow(Case):
         self.assertEqual(done["signature"], "unchecked")
         self.refused(4, "image-rejected", "image", "verify", DATA / "bad" / "flip-payload-mid.bin")
 
+    def test_an_unsigned_image_is_to_be_signed(self):
+        (self.dir / "payload.bin").write_bytes(os.urandom(4096))
+        self.ok("imgtool", "sign", "--version", "1.0.0", "--header-size", "0x200", "--pad-header", "--slot-size",
+                "0x10000", "payload.bin", "unsigned.bin")
+        done = self.result("image", "verify", "--key", DATA / "keys" / "p256.pub.pem", "unsigned.bin", exit=4)
+        self.assertEqual(done["error"]["code"], "signature-invalid", done)
+        self.assertIn("fotactl image sign", " ".join(done["error"]["hints"]))
+
     def test_show_equals_the_manifest(self):
         for each in MANIFEST["images"]:
             with self.subTest(each["name"]):
