@@ -10,6 +10,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "adapters/openssl_buffers.hpp"
+
 namespace fota::adapters {
 
 namespace {
@@ -158,9 +160,10 @@ struct DtlsServer::Connection {
     std::unique_ptr<SSL, FreeSsl> ssl;
     SessionId id;
     std::string identity;
-    Random random{};             ///< of the ClientHello: tells a repeated hello from a new handshake
-    bool finished_seen = false;  ///< pending: an encrypted handshake message came
-    std::size_t shortest = 0;    ///< live: bytes of the shortest record of its suite
+    Random random{};                ///< of the ClientHello: tells a repeated hello from a new handshake
+    bool finished_seen = false;     ///< pending: an encrypted handshake message came
+    const void* scratch = nullptr;  ///< pending: within the buffer in which OpenSSL assembles handshake messages
+    std::size_t shortest = 0;       ///< live: bytes of the shortest record of its suite
     Instant give_up{};
     Instant deadline{};
     std::list<SessionId>::iterator silence;
@@ -177,6 +180,10 @@ struct DtlsServer::Callbacks {
         if (found == nullptr || found->empty() || found->reveal().size() > capacity) return 0;
         std::memcpy(key, found->reveal().data(), found->reveal().size());
         return static_cast<unsigned>(found->reveal().size());
+    }
+
+    static void message(int write, int, int type, const void* data, std::size_t, SSL* ssl, void*) {
+        if (write == 0 && type == SSL3_RT_HANDSHAKE) connection(ssl).scratch = data;
     }
 
     static Digest256 cookie(SSL* ssl) {
@@ -220,6 +227,7 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
     // A resumed session would outlive the removal of its key.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_psk_server_callback(context, Callbacks::psk);
+    SSL_CTX_set_msg_callback(context, Callbacks::message);
     SSL_CTX_set_cookie_generate_cb(context, Callbacks::make_cookie);
     SSL_CTX_set_cookie_verify_cb(context, Callbacks::verify_cookie);
 }
@@ -392,6 +400,7 @@ void DtlsServer::establish(const Address& from) {
     auto& session = *association.live;
     session.id = SessionId{next_session_++};
     session.shortest = shortest_record(session.ssl.get());
+    release_openssl_buffer(session.scratch);
     session.silence = by_silence_.insert(by_silence_.end(), session.id);
     live_.emplace(session.id, &session);
     const auto id = session.id;

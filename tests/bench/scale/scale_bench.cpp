@@ -1,6 +1,8 @@
 // One server process with up to 25,000 registered devices and up to 1,000 deliveries at once, plain and over DTLS,
 // against clients in another process: what a block costs in processor time and a device in memory, as a curve over
 // their number.
+//
+//   scale_bench [DEVICES ...]    with these numbers of devices instead of the whole curve
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,6 +16,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "adapters/system_clock.hpp"
 #include "adapters/udp_endpoint.hpp"
@@ -126,12 +129,15 @@ class Measurement {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    std::vector<std::size_t> curve;
+    for (int i = 1; i < argc; ++i) curve.push_back(std::stoul(argv[i]));
+    if (curve.empty()) curve = {1, 100, 1'000, 10'000, 25'000};
     fmt::print("{:<6} {:>8} {:>10} {:>12} {:>12} {:>9} {:>12} {:>8} {:>7}\n", "", "devices", "deliveries", "KiB/device",
-               "us/block", "to one", "blocks/s", "resent", "failed");
+               "us/block", "to first", "blocks/s", "resent", "failed");
     for (const bool dtls : {false, true}) {
         double one = 0;
-        for (const std::size_t devices : {1, 100, 1'000, 10'000, 25'000}) {
+        for (const auto devices : curve) {
             // Each in a process of its own: memory that the last one gave back would hide what this one takes.
             int pipe[2];
             if (::pipe(pipe) != 0) return 1;
@@ -151,7 +157,7 @@ int main() {
                 fmt::print("{:<6} {:>8}: not measured\n", dtls ? "DTLS" : "plain", devices);
                 continue;
             }
-            if (devices == 1) one = row.us_per_block;
+            if (devices == curve.front()) one = row.us_per_block;
             fmt::print("{:<6} {:>8} {:>10} {:>12.1f} {:>12.1f} {:>9.2f} {:>12.0f} {:>8} {:>7}\n",
                        dtls ? "DTLS" : "plain", devices, std::min(devices, most_deliveries), row.kib_per_device,
                        row.us_per_block, row.us_per_block / one, row.blocks_per_second, row.resends, row.failed);
