@@ -31,7 +31,7 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
         return it != endpoint_of_session_.end() && device(it->second).notified(message);
     });
     coap_.on_gone([this](const ports::Peer& peer) {
-        bodies_.erase(peer.session);
+        forget_bodies(peer.session);
         if (const auto it = endpoint_of_session_.find(peer.session); it != endpoint_of_session_.end()) {
             device(it->second).session_gone(peer);
             endpoint_of_session_.erase(it);
@@ -102,22 +102,31 @@ coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Messag
     return answer(root || one ? coap::Code::method_not_allowed : coap::Code::not_found);
 }
 
-coap::Answer LwM2mServer::register_device(const ports::Peer& peer, const coap::Message& request) {
-    Bytes body = request.payload;
-    if (request.option(coap::OptionNumber::block1)) {
-        if (!bodies_.contains(peer.session) && bodies_.size() >= most_partial_bodies) bodies_.erase(bodies_.begin());
-        auto part = bodies_.try_emplace(peer.session, longest_link_list).first->second.receive(request);
-        if (part.code != coap::Code::content) {
-            auto out = answer(part.code);
-            if (part.block) out.message.set_block(coap::OptionNumber::block1, *part.block);
-            return out;
-        }
-        bodies_.erase(peer.session);
-        body = std::move(part.body);
-    } else if (body.size() > longest_link_list) {
-        return answer(coap::Code::request_entity_too_large);
+void LwM2mServer::forget_bodies(ports::SessionId session) {
+    std::erase_if(bodies_, [&](const auto& each) { return each.first.first == session; });
+}
+
+LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Message& request) {
+    if (!request.option(coap::OptionNumber::block1)) {
+        if (request.payload.size() > longest_link_list)
+            return {std::nullopt, answer(coap::Code::request_entity_too_large)};
+        return {request.payload, {}};
     }
-    auto parameters = lwm2m::parse_register(request, body);
+    const std::pair key{peer.session, request.path()};
+    if (!bodies_.contains(key) && bodies_.size() >= most_partial_bodies) bodies_.erase(bodies_.begin());
+    auto part = bodies_.try_emplace(key, longest_link_list).first->second.receive(request);
+    const bool more = part.code == coap::Code::continue_ || part.code == coap::Code::request_entity_incomplete;
+    if (!more) bodies_.erase(key);
+    if (part.code == coap::Code::content) return {std::move(part.body), {}};
+    auto out = answer(part.code);
+    if (part.block) out.message.set_block(coap::OptionNumber::block1, *part.block);
+    return {std::nullopt, std::move(out)};
+}
+
+coap::Answer LwM2mServer::register_device(const ports::Peer& peer, const coap::Message& request) {
+    auto body = body_of(peer, request);
+    if (!body.whole) return std::move(body.answer);
+    auto parameters = lwm2m::parse_register(request, *body.whole);
     if (!parameters) {
         tell(ServerEvent::Kind::refused, "?", peer, parameters.error().text());
         return answer(parameters.error().detail("precondition").empty() ? coap::Code::bad_request
@@ -154,12 +163,16 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
     }
-    auto update = lwm2m::parse_update(request, request.payload);
+    auto body = body_of(peer, request);
+    if (!body.whole) return std::move(body.answer);
+    auto update = lwm2m::parse_update(request, *body.whole);
     if (!update) return answer(coap::Code::bad_request);
     endpoint_of_session_[peer.session] = endpoint;
     device(endpoint).updated(peer, std::move(*update));
     tell(ServerEvent::Kind::updated, endpoint, peer);
-    return answer(coap::Code::changed);
+    auto out = answer(coap::Code::changed);
+    if (const auto block = request.block1()) out.message.set_block(coap::OptionNumber::block1, *block);
+    return out;
 }
 
 coap::Answer LwM2mServer::deregister_device(const ports::Peer& peer, const std::string& id) {

@@ -51,6 +51,13 @@ class LwM2mServer {
     coap::Answer register_device(const ports::Peer& peer, const coap::Message& request);
     coap::Answer update_device(const ports::Peer& peer, const coap::Message& request, const std::string& id);
     coap::Answer deregister_device(const ports::Peer& peer, const std::string& id);
+    /// The request's body, once its last part has arrived; else the answer to this part. Bounded.
+    struct Body {
+        std::optional<Bytes> whole;
+        coap::Answer answer;
+    };
+    Body body_of(const ports::Peer& peer, const coap::Message& request);
+    void forget_bodies(ports::SessionId session);
     /// "" when the peer may speak for the endpoint, else why not.
     std::string binding_fault(const ports::Peer& peer, const std::string& endpoint) const;
     std::string new_id();
@@ -67,7 +74,8 @@ class LwM2mServer {
     std::unordered_map<std::string, std::string> id_of_endpoint_;
     std::map<std::string, std::string> refusals_;  ///< bounded
     std::map<ports::SessionId, std::string> endpoint_of_session_;
-    std::map<ports::SessionId, coap::Block1Receiver> bodies_;  ///< Registers that arrive in parts; bounded
+    /// Registers and Updates that arrive in parts, by session and path; bounded.
+    std::map<std::pair<ports::SessionId, std::string>, coap::Block1Receiver> bodies_;
     std::function<void(const ServerEvent&)> on_event_;
 };
 

@@ -14,6 +14,8 @@ namespace {
 /// A device that is reachable yet silent is asked again after this long, without waiting for it to register.
 constexpr Milliseconds ask_again{15'000};
 constexpr Milliseconds busy_pause{2'000};
+/// Anjay answers 5.03 to everything until it gives an abandoned transfer up, after 300 s.
+constexpr Milliseconds longest_busy{330'000};
 /// Times a sleeping device may wake without answering.
 constexpr int most_wakings = 3;
 
@@ -25,7 +27,8 @@ bool away(const Error& error) {
 
 template <class Operation>
 awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
-    auto deadline = clock_.now() + patience_;
+    const auto begun = clock_.now();
+    auto deadline = begun + patience_;
     int wakings = 0;
     for (;;) {
         if (link_.asleep() && wakings < most_wakings) {
@@ -37,7 +40,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
         }
         const auto awake = link_.awake_serial();
         auto answer = co_await operation();
-        const bool patient = clock_.now() < deadline;
+        const bool patient = clock_.now() < deadline || (answer && clock_.now() < begun + longest_busy);
         if (answer && (answer->code != lwm2m::Status::service_unavailable || !patient)) co_return answer;
         if (!answer && !away(answer.error())) co_return answer;
         if (!patient)
@@ -45,7 +48,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
         if (link_.asleep()) continue;
         const auto pause = answer ? busy_pause : ask_again;
-        const auto contact = co_await link_.await_awake(awake, std::min(deadline, clock_.now() + pause));
+        const auto contact = co_await link_.await_awake(awake, clock_.now() + pause);
         if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());
     }
 }

@@ -38,6 +38,8 @@ class Runner {
     Awaitable<void> prepare(const DeviceFacts& facts);
     Awaitable<void> announce_terms();
     Awaitable<void> reset();
+    Awaitable<void> reboot();
+    Awaitable<std::optional<std::uint64_t>> stored_now();
     Awaitable<std::int64_t> settled_state();
     Awaitable<ports::Delivery> deliver(const Deliver& plan);
     Awaitable<ports::Delivery> push(const Deliver& plan);
@@ -69,7 +71,8 @@ class Runner {
     /// What was offered before our restart stays on offer: the device may be fetching it at this moment.
     std::unique_ptr<ports::Offer> standing_offer_;
     std::uint64_t last_serial_ = 0;
-    int pull_failures_ = 0;  ///< in a row; each makes the next pause longer
+    std::uint32_t block_size_ = policy_.block_size;  ///< smaller once the device asked for that
+    int pull_failures_ = 0;                          ///< in a row; each makes the next pause longer
 };
 
 }  // namespace fota::update

@@ -26,6 +26,7 @@ constexpr std::size_t secret_size = 16;
 /// While the device fetches nothing: how often its State is read.
 constexpr Milliseconds pull_poll{15'000};
 constexpr Milliseconds pull_pause{5'000};
+constexpr Milliseconds longest_reboot{180'000};
 constexpr Milliseconds longest_foreign_fetch{6 * 3600 * 1000};
 constexpr Milliseconds longest_pull_pause{120'000};
 
@@ -57,9 +58,39 @@ awaitable<Result<>> Runner::reset() {
             CO_TRY_VOID(co_await view_.execute(object_.cancel()));
         }
     }
-    // State 1 for ever is a fault of some clients; a transfer that begins at block 0 starts over with them
-    // nevertheless.
+    co_return co_await reboot();
+}
+
+/// The last rung. Where even that leaves State 1 it is a fault of the client, and a transfer that begins at block 0
+/// starts over nevertheless.
+awaitable<Result<>> Runner::reboot() {
+    CO_TRY(const auto state, co_await view_.integer(object_.state()));
+    if (state.value_or(idle) == idle) co_return Result<>{};
+    observer_.remark("no reset takes effect: the device is asked to reboot");
+    const auto before = serial();
+    const auto deadline = clock_.now() + longest_reboot;
+    const auto answer = co_await link_.execute(lwm2m::device::reboot, "");
+    if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
+    // Silence may be the reboot itself; a refusal is none.
+    if (answer && !answer->ok()) co_return Result<>{};
+    while (serial() == before && clock_.now() < deadline) {
+        const auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
+        if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
+    }
     co_return Result<>{};
+}
+
+/// How much of a package the device says it has stored, asked once; nullopt when it does not tell.
+awaitable<Result<std::optional<std::uint64_t>>> Runner::stored_now() {
+    namespace flash = lwm2m::external_flash;
+    if (!link_.registration() || !link_.registration()->parameters.has_object(flash::object))
+        co_return std::optional<std::uint64_t>{};
+    const auto answer = co_await link_.read(flash::stored_bytes, lwm2m::Format::text);
+    if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
+    if (!answer || !answer->ok()) co_return std::optional<std::uint64_t>{};
+    const auto value = lwm2m::integer_value(flash::stored_bytes, answer->format, answer->payload);
+    if (!value || *value < 0) co_return std::optional<std::uint64_t>{};
+    co_return std::optional<std::uint64_t>(static_cast<std::uint64_t>(*value));
 }
 
 /// What the device is to know before it decides: written where it has the resources, and no reason to stop where not.
@@ -88,7 +119,7 @@ awaitable<Result<ports::Delivery>> Runner::push(const Deliver& plan) {
     ports::DeliveryRequest request;
     request.package = object_.package();
     request.image = package();
-    request.block_size = policy_.block_size;
+    request.block_size = block_size_;
     request.stall = policy_.stall;
     request.sleep = policy_.wait;
     request.start_offset = plan.start_offset;
@@ -244,8 +275,19 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
                 co_return out;
             }
             if (state != downloading) co_return out;
-            // How far it got with someone else's server it does not say.
-            if (offer == nullptr && clock_.now() - begun < longest_foreign_fetch) last_progress = clock_.now();
+            if (offer == nullptr) {
+                // How far it got with someone else's server only our own object tells.
+                CO_TRY(const auto stored, co_await stored_now());
+                const bool further = stored && *stored > furthest && *stored <= progress.total;
+                const bool untold = !stored && clock_.now() - begun < longest_foreign_fetch;
+                if (further || untold) last_progress = clock_.now();
+                if (further) {
+                    furthest = *stored;
+                    progress.bytes = furthest;
+                    observer_.progress(progress);
+                    continue;
+                }
+            }
         }
         // A restart forgets a fetch that was under way, and not every device says so in its State.
         if (serial() != serial_seen) {
@@ -259,8 +301,10 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
             co_return fail(Error(
                 Errc::transfer_stalled,
                 offer == nullptr
-                    ? fmt::format("expected the device to have fetched the package within {} s, found State 1",
-                                  policy_.stall.count() / 1000)
+                    ? fmt::format("expected the device to fetch on within {} s, found State 1 (downloading){}",
+                                  policy_.stall.count() / 1000,
+                                  furthest > 0 ? fmt::format(" with {} of {} bytes stored", furthest, progress.total)
+                                               : std::string())
                     : fmt::format("expected the device to fetch on within {} s, found silence after {} of {} bytes",
                                   policy_.stall.count() / 1000, furthest, progress.total)));
     }

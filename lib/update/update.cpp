@@ -18,6 +18,7 @@ constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 
 /// A transfer that starts over this often without getting further than before is given up.
 constexpr int most_restarts = 6;
+constexpr std::uint32_t smallest_block = 16;
 
 }  // namespace
 
@@ -128,10 +129,13 @@ awaitable<Result<Outcome>> Runner::run() {
                 observer_.remark(fmt::format("the device lost its place after {} ({})", human_size(end.progress.bytes),
                                              lwm2m::status_text(end.last)));
                 may_resume = false;
+                block_size_ = std::min(block_size_, std::max(end.block_size, smallest_block));
                 continue;
             }
             CO_TRY(const auto state, co_await settled_state());
             if (state == updating) {
+                // It upgrades by itself (5/0/14): nobody has to tell it, and it is not sent again.
+                CO_TRY_VOID(journal_.execute(attempt_->id));
                 co_return co_await await_return(0, std::nullopt);
             }
             if (state != downloaded) {

@@ -21,6 +21,10 @@ using namespace asio::experimental::awaitable_operators;
 /// More resets in a row than any power supply would survive: the model, not the supply, is at fault.
 constexpr int most_boot_attempts = 1000;
 
+/// Anjay: how long it remembers a block-wise transfer whose next block does not come (measured: 300 s).
+constexpr Milliseconds longest_push_pause{300'000};
+constexpr std::uint8_t szx_32 = 1;
+
 /// "/rd/4711" of a Register's answer; "" when there is none.
 std::string location_of(const coap::Message& answer) {
     std::string path;
@@ -181,6 +185,9 @@ awaitable<void> Device::live() {
     if (unseen) reboot_due_ = clock_.now() + config_.reboot_after;
     while (alive()) {
         if (reboot_due_ && clock_.now() >= *reboot_due_) {
+            if (has(Quirk::deregisters)) {
+                co_await deregister();
+            }
             die("reset");
         } else if (!peer_ && !unseen) {
             co_await connect_and_register();
@@ -214,7 +221,7 @@ coap::Message Device::registration_message(const std::string& path, bool full) c
     auto message = coap::make_request(Code::post, path);
     const bool old = has(Quirk::lwm2m_1_0);
     if (full) {
-        message.add(OptionNumber::uri_query, old ? "lwm2m=1.0" : "lwm2m=1.1");
+        message.add(OptionNumber::uri_query, old ? "lwm2m=1.0" : has(Quirk::lwm2m_1_2) ? "lwm2m=1.2" : "lwm2m=1.1");
         message.add(OptionNumber::uri_query, "ep=" + config_.endpoint);
     }
     message.add(OptionNumber::uri_query, fmt::format("lt={}", objects_.lifetime().count()));
@@ -222,15 +229,38 @@ coap::Message Device::registration_message(const std::string& path, bool full) c
         const bool queue = has(Quirk::queue_mode);
         message.add(OptionNumber::uri_query, old && queue ? "b=UQ" : "b=U");
         if (!old && queue) message.add(OptionNumber::uri_query, "Q");
+    }
+    if (full || has(Quirk::blocked_register)) {
         message.set_format(coap::Format::link);
         message.payload = to_bytes(as_bytes(objects_.links()));
     }
     return message;
 }
 
+awaitable<Result<coap::Reply>> Device::send_registration(coap::Message message) {
+    if (!has(Quirk::blocked_register)) co_return co_await exchange(std::move(message));
+    const auto body = std::move(message.payload);
+    coap::Block block{0, true, szx_32};
+    for (;; ++block.num) {
+        const auto rest = BytesView(body).subspan(static_cast<std::size_t>(block.offset()));
+        block.more = rest.size() > block.size();
+        auto part = message;
+        part.payload = to_bytes(rest.first(std::min<std::size_t>(rest.size(), block.size())));
+        part.set_block(OptionNumber::block1, block);
+        auto reply = co_await exchange(std::move(part));
+        if (!block.more || !reply || reply->message.code != Code::continue_) co_return reply;
+    }
+}
+
+awaitable<void> Device::deregister() {
+    if (!peer_ || location_.empty()) co_return;
+    auto reply = co_await exchange(coap::make_request(Code::del, location_));
+    (void)reply;
+}
+
 awaitable<bool> Device::register_on_peer() {
     location_.clear();
-    auto reply = co_await exchange(registration_message("/rd", true));
+    auto reply = co_await send_registration(registration_message("/rd", true));
     if (!alive()) co_return false;
     if (reply && reply->message.code == Code::created) {
         location_ = location_of(reply->message);
@@ -298,7 +328,7 @@ awaitable<void> Device::update() {
         co_return;
     }
     update_due_.reset();
-    auto reply = co_await exchange(registration_message(location_, false));
+    auto reply = co_await send_registration(registration_message(location_, false));
     if (!alive()) co_return;
     if (reply && reply->message.code == Code::changed) {
         if (!update_due_) update_due_ = next_update();
@@ -326,7 +356,10 @@ coap::Answer Device::on_request(const ports::Peer& peer, const coap::Message& re
     if (!alive() || vanished_ || asleep || !peer_ || peer.session != peer_->session)
         return {coap::Answer::Kind::silence, {}};
     last_traffic_ = now;
+    if (has(Quirk::busy_during_push) && objects_.firmware().receiving() && now - last_block_ > longest_push_pause)
+        objects_.firmware().push_expired();
     auto reaction = objects_.handle(request);
+    if (reaction.block) last_block_ = now;
     if (reaction.block && events_.block) events_.block(*reaction.block);
     report_state();
     if (reaction.later) {

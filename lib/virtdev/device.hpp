@@ -73,6 +73,9 @@ class Device {
     boost::asio::awaitable<void> connect_and_register();
     boost::asio::awaitable<bool> register_on_peer();
     boost::asio::awaitable<void> update();
+    boost::asio::awaitable<void> deregister();
+    /// In one message, or in blocks (quirk blocked-register).
+    boost::asio::awaitable<Result<coap::Reply>> send_registration(coap::Message message);
     boost::asio::awaitable<void> register_or_disconnect();
     boost::asio::awaitable<void> send_outgoing();
     bool send_due();
@@ -119,6 +122,7 @@ class Device {
     std::optional<Instant> update_due_;
     bool register_again_ = false;
     Instant last_traffic_{};
+    Instant last_block_{};  ///< of a push
     std::optional<ports::Peer> fetch_peer_;
 
     // What it does not.

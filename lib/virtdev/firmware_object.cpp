@@ -40,12 +40,12 @@ void FirmwareObject::after_boot(const BootResult& boot) {
         return;
     }
     if (was_updating || boot.swap == Swap::revert || boot.secondary_refused) {
-        to_idle(UpdateResult::update_failed);
+        to_idle(quirks_.has(Quirk::success_unchanged) ? UpdateResult::success : UpdateResult::update_failed);
         (void)board_.package().discard();
         return;
     }
     if (was_downloaded) return;  // a whole package stays whole
-    to_idle(UpdateResult::initial);
+    to_idle(quirks_.has(Quirk::stale_result) && !begun_ ? UpdateResult::update_failed : UpdateResult::initial);
     (void)board_.package().restore();
 }
 
@@ -74,8 +74,22 @@ Reaction FirmwareObject::flash_failed() {
     return give_up(Code::internal_server_error, UpdateResult::update_failed);
 }
 
+bool FirmwareObject::strikes(Quirk quirk) {
+    const bool middle = transfer_ && transfer_->size1 && transfer_->received >= *transfer_->size1 / 2;
+    if (!quirks_.has(quirk) || struck_ || !middle) return false;
+    struck_ = true;
+    return true;
+}
+
+Reaction FirmwareObject::cancel() {
+    if (state_ == State::idle || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    return give_up(Code::changed, UpdateResult::cancelled);
+}
+
 Reaction FirmwareObject::reset(bool nul) {
     if (state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    if (state_ == State::downloading && quirks_.has(Quirk::only_reboot_resets)) return Reaction::reply(Code::changed);
+    refuses_ = false;
     if (nul && state_ == State::downloading && quirks_.has(Quirk::nul_completes)) {
         state_ = State::downloaded;
         return Reaction::reply(Code::changed);
@@ -127,9 +141,7 @@ std::optional<BlockTaken> FirmwareObject::fetched(coap::Block block, BytesView p
     }
     auto& transfer = *transfer_;
     if (transfer.received + payload.size() > board_.package().limit()) return failed(UpdateResult::no_flash_space);
-    if (quirks_.has(Quirk::reboot_in_push) && !rebooted_in_push_ && transfer.size1 &&
-        transfer.received >= *transfer.size1 / 2) {
-        rebooted_in_push_ = true;
+    if (strikes(Quirk::reboot_in_push)) {
         board_.power().power_off();
         return std::nullopt;
     }
@@ -175,8 +187,18 @@ Reaction FirmwareObject::write_package(const coap::Message& request) {
         return nul ? reset(true) : Reaction::reply(Code::internal_server_error);
     }
     if (quirks_.has(Quirk::pull_only)) return Reaction::reply(Code::method_not_allowed);
-    auto reaction = take_block(request, block.value_or(coap::Block{}), block.has_value());
     const bool first = !block || block->num == 0;
+    if (first && quirks_.has(Quirk::first_block_fails) && (refuses_ || !begun_)) {
+        refuses_ = begun_ = true;
+        state_ = State::downloading;
+        return Reaction::reply(Code::internal_server_error);
+    }
+    auto reaction = take_block(request, block.value_or(coap::Block{}), block.has_value());
+    if (first && quirks_.has(Quirk::late_first_answer) && reaction.answer.kind == coap::Answer::Kind::piggybacked) {
+        reaction.later = std::move(reaction.answer.message);
+        reaction.later_after = erase_delay;
+        reaction.answer = {coap::Answer::Kind::silence, {}};
+    }
     if (reaction.answer.kind == coap::Answer::Kind::piggybacked &&
         (quirks_.has(Quirk::separate_response) || (first && quirks_.has(Quirk::slow_erase)))) {
         reaction.later = std::move(reaction.answer.message);
@@ -200,6 +222,7 @@ std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap
     }
     if (!board_.package().begin(start_offset_)) return flash_failed();
     fetch_.reset();
+    begun_ = true;
     transfer_.emplace();
     transfer_->token = request.token;
     transfer_->szx = block.szx;
@@ -217,7 +240,9 @@ std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap
     return std::nullopt;
 }
 
-Reaction FirmwareObject::repeated(coap::Block block) const {
+Reaction FirmwareObject::repeated(const coap::Message& request, coap::Block block) const {
+    if (quirks_.has(Quirk::silent_duplicates) && transfer_ && transfer_->message_id == request.id)
+        return Reaction::silence();
     if (!block.more) {
         if (quirks_.has(Quirk::refuse_after_retransmission)) return Reaction::reply(Code::request_entity_incomplete);
         if (quirks_.has(Quirk::last_block_404)) return Reaction::reply(Code::not_found);
@@ -231,7 +256,7 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
     BytesView payload = request.payload;
     if (state_ == State::downloaded && transfer_ && transfer_->last == block.num && transfer_->token == request.token &&
         !block.more)
-        return repeated(block);
+        return repeated(request, block);
     if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
     if (blockwise && (payload.size() > block.size() || (block.more && payload.size() != block.size())))
         return Reaction::reply(Code::bad_request);
@@ -244,16 +269,23 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
     if (block.num == 0) {
         if (quirks_.has(Quirk::refuse_after_retransmission) && transfer_ && transfer_->token == request.token &&
             transfer_->received == payload.size())
-            return repeated(block);
+            return repeated(request, block);
+        const bool keeps = quirks_.has(Quirk::keeps_old_context) || quirks_.has(Quirk::only_reboot_resets);
+        if (keeps && state_ == State::downloading && transfer_ && transfer_->token != request.token)
+            return block_reply(Code::continue_, block, blockwise);
+        // A client that recognises a copy by its message id does not begin anew.
+        if (quirks_.has(Quirk::silent_duplicates) && transfer_ && transfer_->message_id == request.id)
+            return Reaction::silence();
         if (auto refused = begin(request, block, payload)) return std::move(*refused);
     } else if (!transfer_ || state_ != State::downloading) {
         return Reaction::reply(Code::not_found);
     }
     auto& transfer = *transfer_;
+    if (quirks_.has(Quirk::token_context) && transfer.token != request.token) return Reaction::reply(Code::not_found);
     const bool ignored_shrink = transfer.shrunk && block.szx != transfer.szx;
     if (block.szx != transfer.szx && !transfer.shrunk) return Reaction::reply(Code::request_entity_incomplete);
     if (!ignored_shrink) {
-        if (block.offset() < transfer.received) return repeated(block);
+        if (block.offset() < transfer.received) return repeated(request, block);
         if (block.offset() > transfer.received) {
             if (quirks_.has(Quirk::gap_ends_transfer)) transfer_.reset();
             return Reaction::reply(Code::request_entity_incomplete);
@@ -263,14 +295,16 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         return give_up(Code::internal_server_error, UpdateResult::update_failed);
     if (transfer.offset + transfer.received + payload.size() > board_.package().limit())
         return give_up(Code::internal_server_error, UpdateResult::no_flash_space);
-    if (quirks_.has(Quirk::reboot_in_push) && !rebooted_in_push_ && transfer.size1 &&
-        transfer.received >= *transfer.size1 / 2) {
-        rebooted_in_push_ = true;
+    if (strikes(Quirk::reboot_in_push)) {
         board_.power().power_off();
         return Reaction::silence(Afterwards::reboot_now);
     }
-    if (!transfer.sink_hole && !board_.package().write(payload)) return flash_failed();
+    const bool unstored = transfer.sink_hole || strikes(Quirk::swallowed_write_error);
+    if (!unstored && !board_.package().write(payload)) return flash_failed();
     transfer.received += payload.size();
+    transfer.message_id = request.id;
+    if (block.more && strikes(Quirk::wrong_echo))
+        return block_reply(Code::continue_, {block.num + 7, true, block.szx}, true);
     auto reaction = block.more ? block_reply(Code::continue_, {block.num, block.more, transfer.szx}, true)
                                : complete(block, blockwise);
     if (transfer_)
@@ -287,27 +321,45 @@ Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
         transfer.last = block.num;
         return block_reply(Code::changed, block, blockwise);
     }
+    if (quirks_.has(Quirk::connection_lost_once) && !struck_) {
+        struck_ = true;
+        (void)give_up(Code::changed, UpdateResult::connection_lost);
+        return block_reply(Code::changed, block, blockwise);
+    }
     const auto extent = board_.package().finish();
     if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
     if (!extent || quirks_.has(Quirk::reject_package)) {
-        const bool unseen = quirks_.has(Quirk::reject_package) || quirks_.has(Quirk::bad_package_changed);
+        const bool unseen = quirks_.has(Quirk::reject_package) || quirks_.has(Quirk::bad_package_changed) ||
+                            quirks_.has(Quirk::swallowed_write_error);
         (void)give_up(Code::request_entity_incomplete, UpdateResult::integrity_failed);
         return unseen ? block_reply(Code::changed, block, blockwise) : Reaction::reply(Code::request_entity_incomplete);
     }
     package_version_ = version_text(extent->header.version);
     state_ = State::downloaded;
+    if (quirks_.has(Quirk::early_success)) result_ = UpdateResult::success;
     start_offset_ = 0;
     transfer.last = block.num;
-    return block_reply(Code::changed, block, blockwise);
+    auto reaction = block_reply(Code::changed, block, blockwise);
+    if (quirks_.has(Quirk::auto_upgrade) && board_.mark_pending(false)) {
+        state_ = State::updating;
+        reaction.afterwards = Afterwards::reboot;
+    }
+    return reaction;
 }
 
 Reaction FirmwareObject::execute() {
     if (state_ != State::downloaded) return Reaction::reply(Code::method_not_allowed);
-    if (quirks_.has(Quirk::defer)) {
+    if (quirks_.has(Quirk::defer) && may_defer_) {
         result_ = UpdateResult::deferred;
         return Reaction::reply(Code::changed);
     }
-    if (!quirks_.has(Quirk::executes_without_update) && !board_.mark_pending(false)) {
+    if (quirks_.has(Quirk::install_fails)) {
+        result_ = UpdateResult::update_failed;
+        return Reaction::reply(Code::changed);
+    }
+    if (quirks_.has(Quirk::install_fails_idle)) return give_up(Code::changed, UpdateResult::update_failed);
+    const bool idles = quirks_.has(Quirk::executes_without_update) || quirks_.has(Quirk::success_unchanged);
+    if (!idles && !board_.mark_pending(false)) {
         if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
         result_ = UpdateResult::update_failed;
         return Reaction::reply(Code::internal_server_error);

@@ -42,6 +42,12 @@ class FirmwareObject {
     /// when the fetch is over, well or badly.
     std::optional<BlockTaken> fetched(coap::Block block, BytesView payload, std::optional<std::uint32_t> total);
     void fetch_failed(lwm2m::UpdateResult result);
+    /// The next block of a push has not come for as long as the client remembers an exchange: State 0, Result 4.
+    void push_expired() { (void)give_up(coap::Code::internal_server_error, lwm2m::UpdateResult::connection_lost); }
+    /// POST 5/0/10, since version 1.1 of the object.
+    Reaction cancel();
+    /// PUT 5/0/13: how long it may postpone an update, in seconds; 0: not at all.
+    void limit_deferral(std::int64_t seconds) { may_defer_ = seconds != 0; }
     /// POST 5/0/2
     Reaction execute();
     /// PUT 26245/0/10: 0, or the number of bytes that 26245/0/9 reports.
@@ -58,13 +64,16 @@ class FirmwareObject {
         bool sink_hole = false;             ///< acknowledges and stores nothing
         bool shrunk = false;                ///< was told to use smaller blocks
         std::optional<std::uint32_t> last;  ///< number of the final block, once it was taken
+        std::uint16_t message_id = 0;       ///< of the block that was taken last
     };
 
     Reaction reset(bool nul);
     Reaction take_block(const coap::Message& request, coap::Block block, bool blockwise);
     std::optional<Reaction> begin(const coap::Message& request, coap::Block& block, BytesView& payload);
     Reaction complete(coap::Block block, bool blockwise);
-    Reaction repeated(coap::Block block) const;
+    Reaction repeated(const coap::Message& request, coap::Block block) const;
+    /// Whether a quirk that strikes once, in the middle of a transfer, strikes now.
+    bool strikes(Quirk quirk);
     Reaction give_up(coap::Code code, lwm2m::UpdateResult result);
     /// The flash failed: silence if the supply did, else an error of the application.
     Reaction flash_failed();
@@ -79,7 +88,10 @@ class FirmwareObject {
     std::string package_version_;
     std::uint32_t start_offset_ = 0;
     std::optional<Transfer> transfer_;
-    bool rebooted_in_push_ = false;
+    bool struck_ = false;   ///< a quirk that strikes once has struck
+    bool begun_ = false;    ///< a package has been sent to it since it was made
+    bool refuses_ = false;  ///< quirk first-block-fails: until the reset
+    bool may_defer_ = true;
     std::optional<std::uint32_t> fetch_;
     std::uint32_t fetches_ = 0;
 };

@@ -30,6 +30,8 @@ Reaction ModemObject::write_package(const coap::Message& request) {
         return Reaction::reply(Code::changed);
     }
     const auto block = request.block1().value_or(coap::Block{});
+    if (block.num == 0 && received_ > 0 && quirks_.has(Quirk::modem_half_done))
+        return Reaction::reply(Code::internal_server_error);
     if (block.num == 0) received_ = 0;
     if (block.num != 0 && state_ != State::downloading) return Reaction::reply(Code::not_found);
     if (block.offset() > received_) return Reaction::reply(Code::request_entity_incomplete);

@@ -66,6 +66,7 @@ void ObjectModel::after_boot(const BootResult& boot) {
 
 std::string ObjectModel::firmware_version() const {
     if (!board_.running()) return "";
+    if (quirks_.has(Quirk::version_fixed)) return "1.0.0+0";
     const auto& version = board_.running()->header.version;
     if (quirks_.has(Quirk::version_odd)) return fmt::format("release {}/{}", version.major, version.minor);
     auto text = version_text(version);
@@ -74,9 +75,19 @@ std::string ObjectModel::firmware_version() const {
 }
 
 std::string ObjectModel::links() const {
+    const std::string root = quirks_.has(Quirk::alternate_root) ? "/lwm2m" : "";
     std::string out = quirks_.has(Quirk::lwm2m_1_0) ? "" : "</>;ct=11542,";
-    out += quirks_.has(Quirk::advanced_object) ? "</1/0>,</3/0>,</33629/0>,</33629/1>" : "</1/0>,</3/0>,</5/0>";
-    if (!quirks_.has(Quirk::no_external_flash_object)) out += ",</26245/0>";
+    if (!root.empty()) out = fmt::format("<{}>;rt=\"oma.lwm2m\";ct=11542,", root);
+    std::vector<std::string> paths{"/1/0>", "/3/0>"};
+    if (quirks_.has(Quirk::advanced_object)) {
+        paths.insert(paths.end(), {"/33629/0>", "/33629/1>"});
+    } else {
+        if (quirks_.has(Quirk::firmware_1_1)) paths.emplace_back("/5>;ver=1.1");
+        paths.emplace_back("/5/0>");
+    }
+    if (!quirks_.has(Quirk::no_external_flash_object)) paths.emplace_back("/26245/0>");
+    for (const auto& path : paths)
+        out += fmt::format("{}<{}{}", out.empty() || out.ends_with(',') ? "" : ",", root, path);
     return out;
 }
 
@@ -85,8 +96,11 @@ std::vector<std::uint16_t> ObjectModel::resources(std::uint16_t object) const {
         case 1:
             return {0, 1, 6, 7, 8};
         case 3:
+            if (quirks_.has(Quirk::weak_condition)) return {0, 1, 2, 3, 4, 9, 10, 11, 16};
             return {0, 1, 2, 3, 4, 11, 16};
         case 5:
+            if (quirks_.has(Quirk::auto_upgrade)) return {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14};
+            if (quirks_.has(Quirk::firmware_1_1)) return {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13};
             return {0, 1, 2, 3, 5, 6, 7, 8, 9};
         case 26245:
             if (quirks_.has(Quirk::no_external_flash_object)) return {};
@@ -103,8 +117,11 @@ ObjectModel::Access ObjectModel::access(const Path& path) const {
     if (path == lwm2m::resource(1, 0, 1) || path == lwm2m::firmware::package_uri ||
         path == lwm2m::external_flash::start_offset)
         return Access::read_write;
+    if (path == lwm2m::FirmwareObject{}.severity() || path == lwm2m::FirmwareObject{}.max_defer())
+        return Access::read_write;
     if (path == lwm2m::firmware::package) return Access::write;
-    if (path == lwm2m::resource(1, 0, 8) || path == lwm2m::device::reboot || path == lwm2m::firmware::update)
+    if (path == lwm2m::resource(1, 0, 8) || path == lwm2m::device::reboot || path == lwm2m::firmware::update ||
+        path == lwm2m::FirmwareObject{}.cancel())
         return Access::execute;
     return Access::read;
 }
@@ -126,7 +143,10 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
             if (resource == 1) return text("nrf9160dk");
             if (resource == 2) return text("virtual");
             if (resource == 3) return text(firmware_version());
-            if (resource == 11) return {Kind::integers, 0, {}};  // error codes: none
+            if (resource == 9) return integer(7);
+            if (resource == 10) return integer(12);
+            if (resource == 11)  // error codes: none, or a low battery
+                return {Kind::integers, 0, quirks_.has(Quirk::weak_condition) ? Bytes{1} : Bytes{}};
             return text("U");
         case 5:
             if (resource == 1) return text(firmware_.package_uri());
@@ -136,6 +156,9 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
             if (resource == 7) return text(firmware_.package_version());
             if (resource == 8)  // CoAP, and CoAP over DTLS
                 return {Kind::integers, 0, quirks_.has(Quirk::pull_coap_only) ? Bytes{0} : Bytes{0, 1}};
+            if (resource == 11) return integer(severity_);
+            if (resource == 13) return integer(max_defer_);
+            if (resource == 14) return integer(1);  // automatic upgrade
             return integer(quirks_.has(Quirk::pull_only) ? 0 : quirks_.has(Quirk::push_only) ? 1 : 2);
         default:
             break;
@@ -262,6 +285,16 @@ Reaction ObjectModel::write(const Path& path, const coap::Message& request) {
     if (!number) return Reaction::reply(Code::bad_request);
     if (path == lwm2m::external_flash::start_offset) return firmware_.write_start_offset(*number);
     if (*number < 0 || *number > std::numeric_limits<std::int32_t>::max()) return Reaction::reply(Code::bad_request);
+    if (path == lwm2m::FirmwareObject{}.severity()) {
+        if (*number > 2) return Reaction::reply(Code::bad_request);
+        severity_ = *number;
+        return Reaction::reply(Code::changed);
+    }
+    if (path == lwm2m::FirmwareObject{}.max_defer()) {
+        max_defer_ = *number;
+        firmware_.limit_deferral(max_defer_);
+        return Reaction::reply(Code::changed);
+    }
     lifetime_ = std::chrono::seconds(*number);
     auto reaction = Reaction::reply(Code::changed);
     reaction.afterwards = Afterwards::update;
@@ -270,6 +303,7 @@ Reaction ObjectModel::write(const Path& path, const coap::Message& request) {
 
 Reaction ObjectModel::execute(const Path& path) {
     if (path == lwm2m::firmware::update) return firmware_.execute();
+    if (path == lwm2m::FirmwareObject{}.cancel()) return firmware_.cancel();
     auto reaction = Reaction::reply(Code::changed);
     reaction.afterwards = path == lwm2m::device::reboot ? Afterwards::reboot : Afterwards::update;
     return reaction;
@@ -327,11 +361,22 @@ Reaction ObjectModel::dispatch(const coap::Message& request) {
     return Reaction::reply(Code::method_not_allowed);
 }
 
-Reaction ObjectModel::handle(const coap::Message& request) {
+Reaction ObjectModel::below_root(const coap::Message& request) {
     if (quirks_.has(Quirk::busy_during_push) && firmware_.receiving() &&
         request.path() != lwm2m::firmware::package.text())
         return Reaction::reply(Code::service_unavailable);
     return dispatch(request);
+}
+
+Reaction ObjectModel::handle(const coap::Message& request) {
+    if (!quirks_.has(Quirk::alternate_root)) return below_root(request);
+    const std::string root = "/lwm2m";
+    const auto path = request.path();
+    if (!path.starts_with(root + "/")) return Reaction::reply(Code::not_found);
+    auto inner = request;
+    inner.remove(coap::OptionNumber::uri_path);
+    inner.set_path(path.substr(root.size()));
+    return below_root(inner);
 }
 
 }  // namespace fota::virtdev

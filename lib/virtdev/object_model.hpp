@@ -59,6 +59,7 @@ class ObjectModel {
     std::vector<std::uint16_t> resources(std::uint16_t object) const;
     Value value(const lwm2m::Path& path) const;
     Reaction dispatch(const coap::Message& request);
+    Reaction below_root(const coap::Message& request);
     std::optional<Reaction> advanced(lwm2m::Path& path, const coap::Message& request);
     Reaction read(const lwm2m::Path& path, const coap::Message& request);
     Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
@@ -72,6 +73,8 @@ class ObjectModel {
     std::chrono::seconds lifetime_;
     FirmwareObject firmware_;
     ModemObject modem_;
+    std::int64_t severity_ = 1;   ///< 5/0/11: mandatory
+    std::int64_t max_defer_ = 0;  ///< 5/0/13: seconds
     std::map<coap::Token, Observation> observations_;
 };
 

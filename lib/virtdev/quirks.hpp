@@ -29,6 +29,13 @@ enum class Quirk : std::uint8_t {
     busy_during_push,
     no_update_in_push,
     reboot_in_push,
+    late_first_answer,
+    first_block_fails,
+    silent_duplicates,
+    token_context,
+    keeps_old_context,
+    only_reboot_resets,
+    wrong_echo,
     // fetching a package
     push_only,
     pull_only,
@@ -43,6 +50,9 @@ enum class Quirk : std::uint8_t {
     // the verdict and the reset
     reject_package,
     bad_package_changed,
+    swallowed_write_error,
+    connection_lost_once,
+    early_success,
     reset_in_idle,
     nul_completes,
     no_uri_reset,
@@ -51,18 +61,31 @@ enum class Quirk : std::uint8_t {
     lost_execute_ack,
     silent_after_execute,
     executes_without_update,
+    success_unchanged,
+    install_fails,
+    install_fails_idle,
+    deregisters,
     no_state_persist,
     self_confirm_result_8,
     revert,
     revert_unseen,
     same_port,
+    stale_result,
+    auto_upgrade,
     // what it says of itself
     no_external_flash_object,
     advanced_object,
     modem_unchanged,
+    modem_half_done,
+    firmware_1_1,
+    weak_condition,
     version_dash,
     version_odd,
+    version_fixed,
     lwm2m_1_0,
+    lwm2m_1_2,
+    alternate_root,
+    blocked_register,
     no_accept,
     queue_mode,
     count_,
@@ -90,7 +113,9 @@ class QuirkSet {
     bool has(Quirk quirk) const { return bits_.test(static_cast<std::size_t>(quirk)); }
     /// Whether the endpoint's message layer may recognise repeated messages: some clients have no memory of message
     /// ids.
-    bool deduplicates() const { return !has(Quirk::no_dedup) && !has(Quirk::refuse_after_retransmission); }
+    bool deduplicates() const {
+        return !has(Quirk::no_dedup) && !has(Quirk::refuse_after_retransmission) && !has(Quirk::silent_duplicates);
+    }
 
   private:
     std::bitset<static_cast<std::size_t>(Quirk::count_)> bits_;

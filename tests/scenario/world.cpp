@@ -15,6 +15,9 @@ struct World::Watch final : update::Observer {
 
 World::World(WorldOptions wish) : options(std::move(wish)), network(io, clock, options.seed) {
     network.model = options.link;
+    network.tap = [this](const std::string& from, const std::string& to, BytesView datagram) {
+        if (auto message = coap::decode(datagram)) wire.push_back({clock.now(), from, to, std::move(*message)});
+    };
     old_image = signed_image(options.old_version, options.image_bytes, 1);
     new_image = signed_image(options.new_version, options.image_bytes, 2);
     board = std::make_unique<virtdev::Board>(options.board.boot, virtdev::hash_only(), options.board.external);
@@ -30,6 +33,8 @@ World::World(WorldOptions wish) : options(std::move(wish)), network(io, clock, o
     config.lifetime = options.lifetime;
     config.fetch = fetch_end.get();
     config.quirks = options.quirks;
+    config.boot_time = options.boot_time;
+    config.reboot_after = options.reboot_after;
     virtdev::DeviceEvents events;
     events.block = [this](const auto&) { ++blocks_taken; };
     events.state = [this](lwm2m::State state, lwm2m::UpdateResult result) {

@@ -36,6 +36,8 @@ struct WorldOptions {
     server::LinkProfile profile{};
     bool secure = true;
     virtdev::BoardSetup board{};
+    Milliseconds boot_time{500};       ///< of the device
+    Milliseconds reboot_after{1'000};  ///< from the answer to Execute to the reset
 };
 
 class World {
@@ -58,6 +60,9 @@ class World {
     }
     /// start_push and finish, then close as the command does after its result line.
     update::Report push();
+
+    /// DTLS handshakes with the server that runs now.
+    std::uint64_t handshakes() const { return server_end_ ? server_end_->statistics().handshakes : 0; }
 
     /// Updates the modem instead of the application from now on.
     void use_modem_package(Bytes package, const std::string& version) {
@@ -83,6 +88,14 @@ class World {
     int executes = 0;                                                  ///< reboots the device announced for an update
     std::vector<std::pair<lwm2m::State, lwm2m::UpdateResult>> states;  ///< as the device went through them
     std::vector<std::string> remarks;
+    /// Every message that was sent, those that were lost included.
+    struct Sent {
+        Instant when;
+        std::string from;
+        std::string to;
+        coap::Message message;
+    };
+    std::vector<Sent> wire;
     std::uint64_t blocks_taken = 0;
     std::uint64_t last_progress = 0;
     update::Step step = update::Step::await_device;

@@ -44,6 +44,8 @@ class VirtualNetwork {
     std::uint64_t sent = 0;
     std::uint64_t sent_bytes = 0;
     std::uint64_t lost = 0;
+    /// Sees every datagram that is sent, also those that are lost.
+    std::function<void(const std::string& from, const std::string& to, BytesView datagram)> tap;
     /// Sees every datagram before the link does; false drops it.
     std::function<bool(const std::string& from, const std::string& to, BytesView datagram)> filter;
 
@@ -116,6 +118,13 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
     void drop(const ports::Peer& peer) override { remove(peer.session, false); }
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override { return address_; }
+
+    /// What a NAT does that forgot a mapping: from now on everything leaves and arrives under another address.
+    void move_to(std::string address) {
+        network_.nodes.erase(address_);
+        address_ = std::move(address);
+        network_.nodes[address_] = this;
+    }
 
     /// Dies without a word, as a device that loses power: nothing leaves it any more.
     void drop_all() {
@@ -236,6 +245,7 @@ inline void VirtualNetwork::send(const std::string& from, const std::string& to,
                                  BytesView datagram) {
     ++sent;
     sent_bytes += datagram.size();
+    if (tap) tap(from, to, datagram);
     if (filter && !filter(from, to, datagram)) {
         ++lost;
         return;
