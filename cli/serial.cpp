@@ -8,7 +8,6 @@
 #include <csignal>
 
 #include "adapters/serial_port.hpp"
-#include "adapters/smp_serial.hpp"
 #include "adapters/smp_udp.hpp"
 #include "adapters/system_clock.hpp"
 #include "adapters/usb_ports.hpp"
@@ -21,7 +20,8 @@ void bind_serial(CLI::App& app, SerialOptions& options) {
 }
 
 Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_executor executor, ports::Clock& clock,
-                                                            const SerialOptions& options) {
+                                                            const SerialOptions& options,
+                                                            adapters::SmpFraming framing) {
     if (adapters::SmpUdp::is_udp(options.port)) return adapters::SmpUdp::open(executor, options.port);
     const auto known = adapters::usb_port(options.port);
     auto opener = [executor, options, known]() -> Result<std::unique_ptr<ports::SerialLine>> {
@@ -33,9 +33,10 @@ Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_
             if (const auto now = adapters::find_again(*known)) line.device = now->device;
         return adapters::SerialPort::open(executor, std::move(line));
     };
-    adapters::SmpSerial::Options framing;
-    framing.baud = options.baud;
-    return adapters::SmpSerial::open(clock, std::move(opener), framing);
+    adapters::SmpSerial::Options channel;
+    channel.framing = framing;
+    channel.baud = options.baud;
+    return adapters::SmpSerial::open(clock, std::move(opener), channel);
 }
 
 namespace {

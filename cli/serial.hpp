@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "adapters/smp_serial.hpp"
 #include "cli/program.hpp"
 #include "ports/clock.hpp"
 #include "ports/serial_line.hpp"
@@ -23,8 +24,9 @@ void bind_serial(CLI::App& app, SerialOptions& options);
 
 /// `device`: /dev/ttyACM0 or udp:HOST[:PORT]. A serial device that vanishes is looked up again by its USB serial
 /// number, under whatever name it comes back. `clock` outlives the channel.
-Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_executor executor, ports::Clock& clock,
-                                                            const SerialOptions& options);
+Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(
+    boost::asio::any_io_executor executor, ports::Clock& clock, const SerialOptions& options,
+    adapters::SmpFraming framing = adapters::SmpFraming::learnt);
 
 /// Opens the channel, runs `work` on it and ends when it ends; SIGINT and SIGTERM cancel it, and the error is then
 /// interrupted or terminated.

@@ -53,10 +53,11 @@ std::string unavailable_note(const Error& error) {
     return error.message();
 }
 
-awaitable<Answer> probe_smp(boost::asio::any_io_executor executor, ports::Clock& clock, const std::string& device) {
+awaitable<Answer> probe_smp(boost::asio::any_io_executor executor, ports::Clock& clock, const std::string& device,
+                            adapters::SmpFraming framing) {
     SerialOptions options;
     options.port = device;
-    auto channel = open_smp_channel(executor, clock, options);
+    auto channel = open_smp_channel(executor, clock, options, framing);
     if (!channel) co_return Answer{"unavailable", "-", unavailable_note(channel.error())};
     update::SmpClient client(**channel, clock);
     const auto found = co_await update::get_acquainted(client, probe_patience);
@@ -71,7 +72,7 @@ awaitable<Answer> probe_smp(boost::asio::any_io_executor executor, ports::Clock&
 }
 
 awaitable<Answer> probe(boost::asio::any_io_executor executor, ports::Clock& clock, const std::string& device) {
-    auto answer = co_await probe_smp(executor, clock, device);
+    auto answer = co_await probe_smp(executor, clock, device, adapters::SmpFraming::console);
     if (answer.kind != "silent") co_return answer;
     adapters::SerialPort::Options options;
     options.device = device;
@@ -79,7 +80,12 @@ awaitable<Answer> probe(boost::asio::any_io_executor executor, ports::Clock& clo
     if (!line) co_return Answer{"unavailable", "-", unavailable_note(line.error())};
     provision::AtSession session(**line, clock);
     const auto dialect = co_await session.detect();
-    if (!dialect) co_return answer;
+    if (!dialect) {
+        // Last, since its bytes are noise to a modem.
+        line->reset();
+        answer = co_await probe_smp(executor, clock, device, adapters::SmpFraming::raw);
+        co_return answer;
+    }
     const bool shell = dialect->access == modem::Access::shell;
     co_return Answer{shell ? "at-shell" : "at", shell ? "modem AT, in a shell" : "modem AT", ""};
 }

@@ -18,6 +18,8 @@ Result<std::unique_ptr<SimSerial>> SimSerial::open(boost::asio::io_context& io, 
     auto out = std::unique_ptr<SimSerial>(new SimSerial);
     adapters::SmpSerial::Options options;
     options.side = smp::RawReader::Side::server;
+    options.framing =
+        quirks.has(virtdev::SmpQuirk::raw_framing) ? adapters::SmpFraming::raw : adapters::SmpFraming::console;
     auto opener = [&io, &clock, link]() -> Result<std::unique_ptr<ports::SerialLine>> {
         return virtdev::PtyLine::open(io.get_executor(), clock, link);
     };

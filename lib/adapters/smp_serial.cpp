@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -19,18 +20,21 @@ SmpSerial::SmpSerial(ports::Clock& clock, Opener opener, Options options, std::u
     : clock_(clock),
       opener_(std::move(opener)),
       options_(options),
+      framing_(options.framing == SmpFraming::raw ? SmpFraming::raw : SmpFraming::console),
+      learning_(options.framing == SmpFraming::learnt),
       name_(line->name()),
       line_(std::move(line)),
       raw_(options.side) {}
 
 Milliseconds SmpSerial::wire_time(std::size_t message) const {
-    const auto bytes = options_.framing == SmpFraming::console ? smp::console_size(message) : message;
+    const auto bytes = framing_ == SmpFraming::console ? smp::console_size(message) : message;
     return Milliseconds(bytes * 10'000 / std::max(options_.baud, 1U) + 1);
 }
 
 awaitable<Result<>> SmpSerial::send(Bytes message) {
-    if (options_.framing == SmpFraming::console) {
+    if (framing_ == SmpFraming::console) {
         CO_TRY(message, smp::encode_console(message));
+        if (std::exchange(after_noise_, false)) message.insert(message.begin(), '\n');
     }
     if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
     co_return co_await line_->write(std::move(message));
@@ -38,20 +42,29 @@ awaitable<Result<>> SmpSerial::send(Bytes message) {
 
 awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
     for (;;) {
-        auto message = options_.framing == SmpFraming::console ? console_.next() : raw_.next();
-        if (message) co_return std::move(*message);
+        auto message = framing_ == SmpFraming::console ? console_.next() : raw_.next();
+        if (message) {
+            learning_ = false;
+            co_return std::move(*message);
+        }
         if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
         auto bytes = co_await line_->read(deadline);
         if (!bytes) {
             // A raw message is not continued after a silence: its length may have been noise.
             raw_.forget();
+            if (learning_ && bytes.error().code() == Errc::timed_out) try_the_other_framing();
             co_return fail(std::move(bytes.error()));
         }
-        if (options_.framing == SmpFraming::console)
+        if (framing_ == SmpFraming::console)
             console_.feed(*bytes);
         else
             raw_.feed(*bytes);
     }
+}
+
+void SmpSerial::try_the_other_framing() {
+    after_noise_ = framing_ == SmpFraming::raw;
+    framing_ = after_noise_ ? SmpFraming::console : SmpFraming::raw;
 }
 
 awaitable<Result<>> SmpSerial::reopen(Instant deadline) {

@@ -12,7 +12,10 @@
 
 namespace fota::adapters {
 
-enum class SmpFraming : std::uint8_t { console, raw };
+/// Servers on a console take base64 lines; those with CONFIG_UART_MCUMGR_RAW_PROTOCOL and MCUboot's with
+/// CONFIG_BOOT_SERIAL_RAW_PROTOCOL take messages as they are. Neither answers in the other's framing. `learnt`: until
+/// the first message has come, the framing changes with each silence, consoles first.
+enum class SmpFraming : std::uint8_t { console, raw, learnt };
 
 class SmpSerial final : public ports::SmpChannel {
   public:
@@ -21,7 +24,7 @@ class SmpSerial final : public ports::SmpChannel {
     using Opener = std::function<Result<std::unique_ptr<ports::SerialLine>>()>;
 
     struct Options {
-        SmpFraming framing = SmpFraming::console;
+        SmpFraming framing = SmpFraming::learnt;
         std::uint32_t baud = 115'200;    ///< for wire_time()
         Milliseconds reopen_pause{250};  ///< between two attempts
         smp::RawReader::Side side = smp::RawReader::Side::client;
@@ -40,11 +43,15 @@ class SmpSerial final : public ports::SmpChannel {
     const smp::ConsoleReader::Counters& counters() const noexcept { return console_.counters(); }
 
   private:
+    void try_the_other_framing();
     SmpSerial(ports::Clock& clock, Opener opener, Options options, std::unique_ptr<ports::SerialLine> line);
 
     ports::Clock& clock_;
     Opener opener_;
     Options options_;
+    SmpFraming framing_;        ///< console or raw
+    bool learning_;             ///< nothing has been heard yet
+    bool after_noise_ = false;  ///< the last attempt was raw: a console has its bytes at the begin of its line
     std::string name_;
     std::unique_ptr<ports::SerialLine> line_;
     smp::ConsoleReader console_;

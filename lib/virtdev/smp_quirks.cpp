@@ -13,6 +13,7 @@ std::span<const SmpQuirkInfo> all_smp_quirks() {
         {corrupt, "smp-corrupt", "the line damages a character in every fiftieth frame, either way"},
         {lose_replies, "smp-lose-replies", "the line loses every twentieth reply"},
         {late_duplicates, "smp-late-duplicates", "sends every tenth reply again, later"},
+        {raw_framing, "smp-raw", "its messages are raw, not lines of a console"},
         {no_parameters, "smp-no-params", "has no command that tells its buffer sizes (older servers)"},
         {small_buffer, "smp-small-buffer", "has buffers of 96 bytes"},
         {definite_maps, "smp-definite-maps", "answers with maps of definite length"},

@@ -21,6 +21,7 @@ enum class SmpQuirk : std::uint8_t {
     lose_replies,
     late_duplicates,
     // both servers
+    raw_framing,
     no_parameters,
     small_buffer,
     definite_maps,

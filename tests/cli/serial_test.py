@@ -107,6 +107,13 @@ class Serial(Case):
         self.assertNotIn("NMP", silent.out + silent.err)
         self.assertIn("serial ports", " ".join(silent.result["error"]["hints"]))
 
+    def test_raw_framing_is_found_by_itself(self):
+        port = self.sim("smp-raw")
+        run = self.run_fotactl("serial", "update", self.new, "--port", port, "--key", self.public, "--json")
+        self.assertEqual((run.exit, run.result["outcome"]), (0, "updated"), run)
+        ports = self.run_fotactl("serial", "ports", "--port", port, "--json")
+        self.assertEqual(next(e for e in ports.events if e["event"] == "port")["answers"], "application", ports)
+
     def test_a_server_without_images_is_looked_at_and_not_updated(self):
         port = self.sim("smp-no-images")
         info = self.run_fotactl("serial", "info", "--port", port, "--json")

@@ -1,0 +1,90 @@
+// SMP on a serial line: which framing the other end has.
+#include "adapters/smp_serial.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "smp/framing.hpp"
+#include "smp/message.hpp"
+#include "tests/support/fake_serial_line.hpp"
+
+namespace fota::adapters {
+namespace {
+
+using test::FakeSerialLine;
+
+struct SmpSerialTest : testing::Test {
+    boost::asio::io_context io;
+    test::VirtualClock clock{io};
+    FakeSerialLine* line = nullptr;
+    std::unique_ptr<SmpSerial> channel = open();
+
+    std::unique_ptr<SmpSerial> open() {
+        auto opened = SmpSerial::open(clock,
+                                      [this]() -> Result<std::unique_ptr<ports::SerialLine>> {
+                                          auto made = std::make_unique<FakeSerialLine>(clock);
+                                          line = made.get();
+                                          return made;
+                                      },
+                                      {});
+        EXPECT_TRUE(opened);
+        return std::move(*opened);
+    }
+
+    static Bytes message(smp::Op op) {
+        smp::Message out;
+        out.op = op;
+        out.group = 0;
+        out.body = {0xa0};
+        return smp::encode(out).value();
+    }
+    static std::string console(BytesView bytes) { return std::string(as_text(smp::encode_console(bytes).value())); }
+
+    /// One question; whether something came within a second.
+    bool ask() {
+        std::optional<Result<Bytes>> received;
+        const auto work = [&]() -> boost::asio::awaitable<void> {
+            auto sent = co_await channel->send(request);
+            EXPECT_TRUE(sent);
+            received = co_await channel->receive(clock.now() + std::chrono::seconds(1));
+        };
+        boost::asio::co_spawn(io, work(), [](std::exception_ptr failure) { EXPECT_FALSE(failure); });
+        EXPECT_TRUE(clock.run_until([&] { return received.has_value(); }));
+        return received && received->has_value() && **received == response;
+    }
+
+    const Bytes request = message(smp::Op::read);
+    const Bytes response = message(smp::Op::read_response);
+    const std::string raw_request{as_text(request)};
+    const std::string raw_response{as_text(response)};
+};
+
+TEST_F(SmpSerialTest, ARawServerIsFoundAfterOneSilence) {
+    line->expect(console(request)).expect(raw_request, raw_response).expect(raw_request, raw_response);
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+    EXPECT_TRUE(ask());
+}
+
+TEST_F(SmpSerialTest, AConsoleThatWasStillStartingIsFoundAgain) {
+    // The raw attempt left bytes at the begin of the console's line: a line of its own follows.
+    line->expect(console(request)).expect(raw_request).expect("\n" + console(request), console(response));
+    line->expect(console(request), console(response));
+    EXPECT_FALSE(ask());
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+    EXPECT_TRUE(ask());
+}
+
+TEST_F(SmpSerialTest, WhatWasLearntStaysThroughSilences) {
+    line->expect(console(request), console(response));
+    EXPECT_TRUE(ask());
+    line->expect(console(request)).expect(console(request)).expect(console(request), console(response));
+    EXPECT_FALSE(ask());
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+}
+
+}  // namespace
+}  // namespace fota::adapters
