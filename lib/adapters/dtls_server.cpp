@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "adapters/openssl_buffers.hpp"
+#include "ports/peer_identity.hpp"
 
 namespace fota::adapters {
 
@@ -21,6 +22,10 @@ namespace {
 // out.
 constexpr const char* cipher_suites =
     "PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256:@SECLEVEL=0";
+// The same with certificates (RFC 7251, 5289, 8422); the last one is what older modem firmware offers alone.
+constexpr const char* certificate_suites =
+    "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA256:"
+    "ECDHE-ECDSA-AES128-SHA:";
 
 constexpr std::size_t record_header_size = 13;
 constexpr std::uint8_t content_handshake = 22;
@@ -54,8 +59,10 @@ bool any_record(BytesView datagram, Test test) {
 /// 5246 section 6.2.3.2, RFC 7366).
 std::size_t shortest_record(const SSL* ssl) {
     const auto* suite = SSL_get_current_cipher(ssl);
-    if (SSL_CIPHER_is_aead(suite) == 0) return 64;
-    return SSL_CIPHER_get_id(suite) == TLS1_CK_PSK_WITH_AES_128_CCM_8 ? 16 : 24;
+    if (SSL_CIPHER_is_aead(suite) == 0)
+        return SSL_CIPHER_get_digest_nid(suite) == NID_sha1 ? 48 : 64;  // IV, and MAC with padding in whole blocks
+    const auto id = SSL_CIPHER_get_id(suite);
+    return id == TLS1_CK_PSK_WITH_AES_128_CCM_8 || id == TLS1_CK_ECDHE_ECDSA_WITH_AES_128_CCM_8 ? 16 : 24;
 }
 
 /// The datagram being processed, and the way out. Keeps datagram boundaries, which OpenSSL's memory BIO does not.
@@ -135,6 +142,10 @@ std::string_view refusal_reason() {
     switch (ERR_GET_REASON(ERR_peek_error())) {
         case SSL_R_PSK_IDENTITY_NOT_FOUND:
             return "unknown identity";
+        case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+            return "no certificate";
+        case SSL_R_BAD_SIGNATURE:
+            return "wrong private key of the certificate";
         case SSL_R_NO_SHARED_CIPHER:
             return "no common cipher";
         case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -160,6 +171,7 @@ struct DtlsServer::Connection {
     std::unique_ptr<SSL, FreeSsl> ssl;
     SessionId id;
     std::string identity;
+    std::string_view fault;         ///< pending: what is wrong with its certificate
     Random random{};                ///< of the ClientHello: tells a repeated hello from a new handshake
     bool finished_seen = false;     ///< pending: an encrypted handshake message came
     const void* scratch = nullptr;  ///< pending: within the buffer in which OpenSSL assembles handshake messages
@@ -180,6 +192,24 @@ struct DtlsServer::Callbacks {
         if (found == nullptr || found->empty() || found->reveal().size() > capacity) return 0;
         std::memcpy(key, found->reveal().data(), found->reveal().size());
         return static_cast<unsigned>(found->reveal().size());
+    }
+
+    /// Sees every certificate of the chain, the device's own last.
+    static int verify(int good, X509_STORE_CTX* store) {
+        auto& self =
+            connection(static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())));
+        const bool own = X509_STORE_CTX_get_error_depth(store) == 0;
+        if (good == 1 && !own) return 1;
+        const auto endpoint = endpoint_of(X509_STORE_CTX_get0_cert(store));
+        self.identity = endpoint ? ports::certificate_identity(*endpoint) : "";
+        if (good == 1 && endpoint) return 1;
+        const int error = X509_STORE_CTX_get_error(store);
+        self.fault = good == 1                                ? "certificate without exactly one endpoint name"
+                     : error == X509_V_ERR_CERT_HAS_EXPIRED   ? "certificate expired"
+                     : error == X509_V_ERR_CERT_NOT_YET_VALID ? "certificate not yet valid"
+                                                              : "certificate not trusted";
+        if (good == 1) X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
     }
 
     static void message(int write, int, int type, const void* data, std::size_t, SSL* ssl, void*) {
@@ -233,6 +263,17 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
 }
 
 DtlsServer::~DtlsServer() = default;
+
+Result<> DtlsServer::accept_certificates(const ServerCertificate& certificate) {
+    auto* context = context_.get();
+    TRY_VOID(use_certificate(context, certificate));
+    const auto suites = std::string(certificate_suites) + cipher_suites;
+    if (SSL_CTX_set_cipher_list(context, suites.c_str()) != 1)
+        return fail(Error(Errc::credentials_unusable, "OpenSSL offers no ECDHE-ECDSA suite"));
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, Callbacks::verify);
+    listener_.reset();  // it was made without
+    return {};
+}
 
 std::unique_ptr<DtlsServer::Connection> DtlsServer::make_connection() {
     auto connection = std::make_unique<Connection>();
@@ -350,7 +391,8 @@ void DtlsServer::advance(Instant now, const Address& from) {
     const int done = SSL_do_handshake(ssl);
     if (done == 1) return establish(from);
     const int error = SSL_get_error(ssl, done);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return refuse(from, refusal_reason());
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        return refuse(from, pending.fault.empty() ? refusal_reason() : pending.fault);
     pending.wire.discard();
     // OpenSSL drops records that fail authentication in silence, as RFC 6347 section 4.1.2.7 advises. When it is the
     // Finished message which fails, the keys differ: say so, with the alert that the section allows, instead of letting

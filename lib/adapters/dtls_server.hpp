@@ -1,5 +1,6 @@
-// The server's side of DTLS 1.2 (RFC 6347) with pre-shared keys (RFC 4279) for any number of peers on one socket, on
-// OpenSSL. It owns no socket: datagrams come in through receive(), go out through the sink.
+// The server's side of DTLS 1.2 (RFC 6347) with pre-shared keys (RFC 4279) and, where it is given a certificate, with
+// certificates of the devices (ECDHE-ECDSA, RFC 8422), for any number of peers on one socket, on OpenSSL. It owns no
+// socket: datagrams come in through receive(), go out through the sink.
 //
 // What a datagram from nowhere can cost: a ClientHello without a valid cookie leaves no state and is answered with a
 // HelloVerifyRequest, which is smaller than the hello; anything else is dropped. A ClientHello from the address of a
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "adapters/dtls_certificate.hpp"
 #include "adapters/net_address.hpp"
 #include "base/secret.hpp"
 #include "base/sha256.hpp"
@@ -59,6 +61,10 @@ class DtlsServer {
 
     DtlsServer(Sink& sink, PskLookup lookup, Limits limits);
     ~DtlsServer();
+
+    /// Also takes devices with certificates; their identity is ports::certificate_identity of the endpoint that the
+    /// certificate names. Before the first datagram. Errors: credentials_unusable.
+    Result<> accept_certificates(const ServerCertificate& certificate);
 
     void receive(Instant now, const Address& from, BytesView datagram);
     /// Encrypts and sends; without effect when the session is gone.

@@ -50,6 +50,12 @@ class DtlsTestClient {
         SSL_set_connect_state(ssl_.get());
     }
 
+    /// Before the handshake.
+    void use_certificate(X509* certificate, EVP_PKEY* key) {
+        SSL_use_certificate(ssl_.get(), certificate);
+        SSL_use_PrivateKey(ssl_.get(), key);
+    }
+
     unsigned short port() const { return socket_.local_endpoint().port(); }
     std::string suite() const { return SSL_get_cipher_name(ssl_.get()); }
 
