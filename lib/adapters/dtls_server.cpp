@@ -10,6 +10,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "adapters/dtls_tickets.hpp"
 #include "adapters/openssl_buffers.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -26,6 +27,9 @@ constexpr const char* cipher_suites =
 constexpr const char* certificate_suites =
     "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA256:"
     "ECDHE-ECDSA-AES128-SHA:";
+
+// A device that wakes once a day is to resume.
+constexpr std::chrono::seconds ticket_lifetime = std::chrono::hours(48);
 
 constexpr std::size_t record_header_size = 13;
 constexpr std::uint8_t content_handshake = 22;
@@ -212,6 +216,23 @@ struct DtlsServer::Callbacks {
         return 0;
     }
 
+    static int make_ticket(SSL* ssl, void*) {
+        const auto& self = connection(ssl);
+        // A ticket without contents is never accepted.
+        if (const auto digest = self.server->credential_of(self.identity))
+            put_into_ticket(SSL_get_session(ssl), {*digest, self.identity});
+        return 1;
+    }
+    static SSL_TICKET_RETURN open_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
+                                         SSL_TICKET_STATUS status, void*) {
+        if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+        const auto contents = contents_of_ticket(session);
+        if (!contents || !certificate_still_valid(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+        const auto now = connection(ssl).server->credential_of(contents->identity);
+        return now && equal_constant_time(*now, contents->credential) ? SSL_TICKET_RETURN_USE
+                                                                      : SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+
     static void message(int write, int, int type, const void* data, std::size_t, SSL* ssl, void*) {
         if (write == 0 && type == SSL3_RT_HANDSHAKE) connection(ssl).scratch = data;
     }
@@ -242,7 +263,11 @@ void DtlsServer::FreeContext::operator()(ssl_ctx_st* context) const noexcept {
 }
 
 DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
-    : sink_(sink), lookup_(std::move(lookup)), limits_(limits), context_(SSL_CTX_new(DTLS_server_method())) {
+    : sink_(sink),
+      lookup_(std::move(lookup)),
+      limits_(limits),
+      half_open_(limits.handshakes, limits.handshakes_per_source),
+      context_(SSL_CTX_new(DTLS_server_method())) {
     auto* context = context_.get();
     if (context == nullptr || RAND_bytes(cookie_secret_.data(), static_cast<int>(cookie_secret_.size())) != 1 ||
         SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1 ||
@@ -253,9 +278,14 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
     // in constant time.
     SSL_CTX_set_options(context, SSL_OP_NO_ENCRYPT_THEN_MAC);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-    // A resumed session would outlive the removal of its key.
+                                     SSL_OP_NO_COMPRESSION);
+    // Sessions are resumed by ticket alone, and a ticket is good as long as the credential that it was given for.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    constexpr std::string_view purpose = "fotactl";
+    SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(purpose.data()),
+                                   static_cast<unsigned>(purpose.size()));
+    SSL_CTX_set_timeout(context, ticket_lifetime.count());
+    SSL_CTX_set_session_ticket_cb(context, Callbacks::make_ticket, Callbacks::open_ticket, nullptr);
     SSL_CTX_set_psk_server_callback(context, Callbacks::psk);
     SSL_CTX_set_msg_callback(context, Callbacks::message);
     SSL_CTX_set_cookie_generate_cb(context, Callbacks::make_cookie);
@@ -263,6 +293,14 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
 }
 
 DtlsServer::~DtlsServer() = default;
+
+std::optional<Digest256> DtlsServer::credential_of(const std::string& identity) const {
+    // Who issues certificates does not change while the process runs.
+    if (ports::certificate_endpoint(identity)) return credential_digest(cookie_secret_, {});
+    const auto* key = identity.empty() ? nullptr : lookup_(identity);
+    if (key == nullptr || key->empty()) return std::nullopt;
+    return credential_digest(cookie_secret_, key->reveal());
+}
 
 Result<> DtlsServer::accept_certificates(const ServerCertificate& certificate) {
     auto* context = context_.get();
@@ -354,25 +392,24 @@ void DtlsServer::client_hello(Instant now, const Address& from, BytesView datagr
         return;
     }
     auto& pending = associations_[from].pending;
-    if (pending) deadlines_.erase({pending->deadline, from});
-    make_room_for_handshake();
+    if (pending) {
+        deadlines_.erase({pending->deadline, from});
+        half_open_.remove(pending->give_up, from);
+        pending.reset();
+    }
+    make_room_for_handshake(from);
     auto& slot = associations_[from].pending;
     slot = std::move(listener_);
     slot->give_up = now + limits_.handshake_time;
     slot->deadline = slot->give_up;
     deadlines_.insert({slot->deadline, from});
+    half_open_.add(slot->give_up, from);
     advance(now, from);
 }
 
-void DtlsServer::make_room_for_handshake() {
-    if (deadlines_.size() < limits_.handshakes) return;
-    // The one with the nearest end; give_up is not the deadline, but a linear search only happens in a flood.
-    auto oldest = deadlines_.begin();
-    for (auto it = deadlines_.begin(); it != deadlines_.end(); ++it)
-        if (associations_.at(it->second).pending->give_up < associations_.at(oldest->second).pending->give_up)
-            oldest = it;
-    const auto address = oldest->second;
-    refuse(address, "too many handshakes");
+void DtlsServer::make_room_for_handshake(const Address& newcomer) {
+    while (const auto victim = half_open_.displaced_by(newcomer))
+        refuse(victim->address, victim->of_its_source ? "too many handshakes from one address" : "too many handshakes");
 }
 
 void DtlsServer::feed_pending(Instant now, const Address& from, BytesView datagram) {
@@ -420,6 +457,7 @@ void DtlsServer::schedule(Instant now, Connection& pending) {
 void DtlsServer::refuse(const Address& from, std::string_view reason) {
     auto& slot = associations_.at(from).pending;
     deadlines_.erase({slot->deadline, from});
+    half_open_.remove(slot->give_up, from);
     const auto failed = std::move(slot);
     erase_if_unused(from);
     sink_.refused(reason, failed->identity);
@@ -433,6 +471,7 @@ void DtlsServer::erase_if_unused(const Address& from) {
 void DtlsServer::establish(const Address& from) {
     auto& association = associations_.at(from);
     deadlines_.erase({association.pending->deadline, from});
+    half_open_.remove(association.pending->give_up, from);
     auto replaced = std::move(association.live);
     if (replaced) {
         live_.erase(replaced->id);
@@ -442,6 +481,8 @@ void DtlsServer::establish(const Address& from) {
     auto& session = *association.live;
     session.id = SessionId{next_session_++};
     session.shortest = shortest_record(session.ssl.get());
+    if (SSL_session_reused(session.ssl.get()) == 1)
+        session.identity = contents_of_ticket(SSL_get_session(session.ssl.get())).value_or(TicketContents{}).identity;
     release_openssl_buffer(session.scratch);
     session.silence = by_silence_.insert(by_silence_.end(), session.id);
     live_.emplace(session.id, &session);
