@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "adapters/dtls_tickets.hpp"
+#include "adapters/dtls_wire.hpp"
 #include "adapters/openssl_buffers.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -23,7 +24,8 @@ namespace {
 // out.
 constexpr const char* cipher_suites =
     "PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256:@SECLEVEL=0";
-// The same with certificates (RFC 7251, 5289, 8422); the last one is what older modem firmware offers alone.
+// The same with certificates (RFC 7251, 5289, 8422): nRF91 modems publish GCM and CBC, Zephyr's
+// Mbed TLS the others.
 constexpr const char* certificate_suites =
     "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA256:"
     "ECDHE-ECDSA-AES128-SHA:";
@@ -31,141 +33,10 @@ constexpr const char* certificate_suites =
 // A device that wakes once a day is to resume.
 constexpr std::chrono::seconds ticket_lifetime = std::chrono::hours(48);
 
-constexpr std::size_t record_header_size = 13;
-constexpr std::uint8_t content_handshake = 22;
-
-struct RecordHeader {
-    std::uint8_t type;
-    std::uint16_t epoch;
-    std::size_t length;
-};
-
-/// RFC 6347 section 4.1. nullopt for anything that is no DTLS record.
-std::optional<RecordHeader> parse_record(BytesView data) {
-    if (data.size() < record_header_size || data[0] < 20 || data[0] > 25 || data[1] != 0xfe) return std::nullopt;
-    const RecordHeader header{data[0], static_cast<std::uint16_t>(data[3] << 8 | data[4]),
-                              static_cast<std::size_t>(data[11] << 8 | data[12])};
-    if (header.length > data.size() - record_header_size) return std::nullopt;
-    return header;
-}
-
-/// True when `test` holds for a record of the datagram.
-template <class Test>
-bool any_record(BytesView datagram, Test test) {
-    while (const auto record = parse_record(datagram)) {
-        if (test(*record)) return true;
-        datagram = datagram.subspan(record_header_size + record->length);
-    }
-    return false;
-}
-
-/// The least an encrypted record can hold: explicit nonce and tag (RFC 5288, 6655), or IV, one MAC and padding (RFC
-/// 5246 section 6.2.3.2, RFC 7366).
-std::size_t shortest_record(const SSL* ssl) {
-    const auto* suite = SSL_get_current_cipher(ssl);
-    if (SSL_CIPHER_is_aead(suite) == 0)
-        return SSL_CIPHER_get_digest_nid(suite) == NID_sha1 ? 48 : 64;  // IV, and MAC with padding in whole blocks
-    const auto id = SSL_CIPHER_get_id(suite);
-    return id == TLS1_CK_PSK_WITH_AES_128_CCM_8 || id == TLS1_CK_ECDHE_ECDSA_WITH_AES_128_CCM_8 ? 16 : 24;
-}
-
-/// The datagram being processed, and the way out. Keeps datagram boundaries, which OpenSSL's memory BIO does not.
-struct Wire {
-    DtlsServer::Sink* sink = nullptr;
-    Address peer;
-    BytesView incoming;
-    bool waiting = false;
-    bool peek = false;
-    long mtu = 0;
-
-    void offer(BytesView datagram) {
-        incoming = datagram;
-        waiting = true;
-    }
-    void discard() { waiting = false; }
-};
-
-int wire_write(BIO* bio, const char* data, int size) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    wire.sink->send_datagram(wire.peer, {reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)});
-    return size;
-}
-
-int wire_read(BIO* bio, char* data, int size) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    if (!wire.waiting) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    const auto count = std::min(static_cast<std::size_t>(size), wire.incoming.size());
-    std::memcpy(data, wire.incoming.data(), count);
-    if (!wire.peek) wire.waiting = false;
-    return static_cast<int>(count);
-}
-
-long wire_control(BIO* bio, int command, long number, void*) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    switch (command) {
-        case BIO_CTRL_FLUSH:
-            return 1;
-        case BIO_CTRL_DGRAM_SET_PEEK_MODE:
-            wire.peek = number != 0;
-            return 1;
-        case BIO_CTRL_DGRAM_QUERY_MTU:
-        case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-            return wire.mtu;
-        default:
-            return 0;
-    }
-}
-
-BIO_METHOD* wire_method() {
-    static BIO_METHOD* const method = [] {
-        BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "fotactl datagrams");
-        if (made == nullptr) throw std::bad_alloc();
-        BIO_meth_set_write(made, wire_write);
-        BIO_meth_set_read(made, wire_read);
-        BIO_meth_set_ctrl(made, wire_control);
-        BIO_meth_set_create(made, [](BIO* bio) {
-            BIO_set_init(bio, 1);
-            return 1;
-        });
-        return made;
-    }();
-    return method;
-}
-
 struct FreeSsl {
     // Without SSL_shutdown: nothing is sent.
     void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
 };
-
-std::string_view refusal_reason() {
-    switch (ERR_GET_REASON(ERR_peek_error())) {
-        case SSL_R_PSK_IDENTITY_NOT_FOUND:
-            return "unknown identity";
-        case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-            return "no certificate";
-        case SSL_R_BAD_SIGNATURE:
-            return "wrong private key of the certificate";
-        case SSL_R_NO_SHARED_CIPHER:
-            return "no common cipher";
-        case SSL_R_UNSUPPORTED_PROTOCOL:
-        case SSL_R_UNKNOWN_PROTOCOL:
-        case SSL_R_WRONG_VERSION_NUMBER:
-            return "no common DTLS version";
-        case SSL_R_DIGEST_CHECK_FAILED:
-        case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-        case SSL_AD_REASON_OFFSET + SSL_AD_DECRYPT_ERROR:
-        case SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC:
-            return "wrong key";
-        default:
-            return ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET ? "given up by the device"
-                                                                           : "malformed handshake";
-    }
-}
 
 }  // namespace
 
