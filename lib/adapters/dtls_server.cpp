@@ -10,7 +10,10 @@
 #include <new>
 #include <stdexcept>
 
+#include "adapters/dtls_tickets.hpp"
+#include "adapters/dtls_wire.hpp"
 #include "adapters/openssl_buffers.hpp"
+#include "ports/peer_identity.hpp"
 
 namespace fota::adapters {
 
@@ -21,136 +24,19 @@ namespace {
 // out.
 constexpr const char* cipher_suites =
     "PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256:@SECLEVEL=0";
+// The same with certificates (RFC 7251, 5289, 8422): nRF91 modems publish GCM and CBC, Zephyr's
+// Mbed TLS the others.
+constexpr const char* certificate_suites =
+    "ECDHE-ECDSA-AES128-CCM8:ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA256:"
+    "ECDHE-ECDSA-AES128-SHA:";
 
-constexpr std::size_t record_header_size = 13;
-constexpr std::uint8_t content_handshake = 22;
-
-struct RecordHeader {
-    std::uint8_t type;
-    std::uint16_t epoch;
-    std::size_t length;
-};
-
-/// RFC 6347 section 4.1. nullopt for anything that is no DTLS record.
-std::optional<RecordHeader> parse_record(BytesView data) {
-    if (data.size() < record_header_size || data[0] < 20 || data[0] > 25 || data[1] != 0xfe) return std::nullopt;
-    const RecordHeader header{data[0], static_cast<std::uint16_t>(data[3] << 8 | data[4]),
-                              static_cast<std::size_t>(data[11] << 8 | data[12])};
-    if (header.length > data.size() - record_header_size) return std::nullopt;
-    return header;
-}
-
-/// True when `test` holds for a record of the datagram.
-template <class Test>
-bool any_record(BytesView datagram, Test test) {
-    while (const auto record = parse_record(datagram)) {
-        if (test(*record)) return true;
-        datagram = datagram.subspan(record_header_size + record->length);
-    }
-    return false;
-}
-
-/// The least an encrypted record can hold: explicit nonce and tag (RFC 5288, 6655), or IV, one MAC and padding (RFC
-/// 5246 section 6.2.3.2, RFC 7366).
-std::size_t shortest_record(const SSL* ssl) {
-    const auto* suite = SSL_get_current_cipher(ssl);
-    if (SSL_CIPHER_is_aead(suite) == 0) return 64;
-    return SSL_CIPHER_get_id(suite) == TLS1_CK_PSK_WITH_AES_128_CCM_8 ? 16 : 24;
-}
-
-/// The datagram being processed, and the way out. Keeps datagram boundaries, which OpenSSL's memory BIO does not.
-struct Wire {
-    DtlsServer::Sink* sink = nullptr;
-    Address peer;
-    BytesView incoming;
-    bool waiting = false;
-    bool peek = false;
-    long mtu = 0;
-
-    void offer(BytesView datagram) {
-        incoming = datagram;
-        waiting = true;
-    }
-    void discard() { waiting = false; }
-};
-
-int wire_write(BIO* bio, const char* data, int size) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    wire.sink->send_datagram(wire.peer, {reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)});
-    return size;
-}
-
-int wire_read(BIO* bio, char* data, int size) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    BIO_clear_retry_flags(bio);
-    if (!wire.waiting) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    const auto count = std::min(static_cast<std::size_t>(size), wire.incoming.size());
-    std::memcpy(data, wire.incoming.data(), count);
-    if (!wire.peek) wire.waiting = false;
-    return static_cast<int>(count);
-}
-
-long wire_control(BIO* bio, int command, long number, void*) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
-    switch (command) {
-        case BIO_CTRL_FLUSH:
-            return 1;
-        case BIO_CTRL_DGRAM_SET_PEEK_MODE:
-            wire.peek = number != 0;
-            return 1;
-        case BIO_CTRL_DGRAM_QUERY_MTU:
-        case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-            return wire.mtu;
-        default:
-            return 0;
-    }
-}
-
-BIO_METHOD* wire_method() {
-    static BIO_METHOD* const method = [] {
-        BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "fotactl datagrams");
-        if (made == nullptr) throw std::bad_alloc();
-        BIO_meth_set_write(made, wire_write);
-        BIO_meth_set_read(made, wire_read);
-        BIO_meth_set_ctrl(made, wire_control);
-        BIO_meth_set_create(made, [](BIO* bio) {
-            BIO_set_init(bio, 1);
-            return 1;
-        });
-        return made;
-    }();
-    return method;
-}
+// A device that wakes once a day is to resume.
+constexpr std::chrono::seconds ticket_lifetime = std::chrono::hours(48);
 
 struct FreeSsl {
     // Without SSL_shutdown: nothing is sent.
     void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
 };
-
-std::string_view refusal_reason() {
-    switch (ERR_GET_REASON(ERR_peek_error())) {
-        case SSL_R_PSK_IDENTITY_NOT_FOUND:
-            return "unknown identity";
-        case SSL_R_NO_SHARED_CIPHER:
-            return "no common cipher";
-        case SSL_R_UNSUPPORTED_PROTOCOL:
-        case SSL_R_UNKNOWN_PROTOCOL:
-        case SSL_R_WRONG_VERSION_NUMBER:
-            return "no common DTLS version";
-        case SSL_R_DIGEST_CHECK_FAILED:
-        case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-        case SSL_AD_REASON_OFFSET + SSL_AD_DECRYPT_ERROR:
-        case SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC:
-            return "wrong key";
-        default:
-            return ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET ? "given up by the device"
-                                                                           : "malformed handshake";
-    }
-}
 
 }  // namespace
 
@@ -160,6 +46,7 @@ struct DtlsServer::Connection {
     std::unique_ptr<SSL, FreeSsl> ssl;
     SessionId id;
     std::string identity;
+    std::string_view fault;         ///< pending: what is wrong with its certificate
     Random random{};                ///< of the ClientHello: tells a repeated hello from a new handshake
     bool finished_seen = false;     ///< pending: an encrypted handshake message came
     const void* scratch = nullptr;  ///< pending: within the buffer in which OpenSSL assembles handshake messages
@@ -180,6 +67,41 @@ struct DtlsServer::Callbacks {
         if (found == nullptr || found->empty() || found->reveal().size() > capacity) return 0;
         std::memcpy(key, found->reveal().data(), found->reveal().size());
         return static_cast<unsigned>(found->reveal().size());
+    }
+
+    /// Sees every certificate of the chain, the device's own last.
+    static int verify(int good, X509_STORE_CTX* store) {
+        auto& self =
+            connection(static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())));
+        const bool own = X509_STORE_CTX_get_error_depth(store) == 0;
+        if (good == 1 && !own) return 1;
+        const auto endpoint = endpoint_of(X509_STORE_CTX_get0_cert(store));
+        self.identity = endpoint ? ports::certificate_identity(*endpoint) : "";
+        if (good == 1 && endpoint) return 1;
+        const int error = X509_STORE_CTX_get_error(store);
+        self.fault = good == 1                                ? "certificate without exactly one endpoint name"
+                     : error == X509_V_ERR_CERT_HAS_EXPIRED   ? "certificate expired"
+                     : error == X509_V_ERR_CERT_NOT_YET_VALID ? "certificate not yet valid"
+                                                              : "certificate not trusted";
+        if (good == 1) X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
+    }
+
+    static int make_ticket(SSL* ssl, void*) {
+        const auto& self = connection(ssl);
+        // A ticket without contents is never accepted.
+        if (const auto digest = self.server->credential_of(self.identity))
+            put_into_ticket(SSL_get_session(ssl), {*digest, self.identity});
+        return 1;
+    }
+    static SSL_TICKET_RETURN open_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
+                                         SSL_TICKET_STATUS status, void*) {
+        if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+        const auto contents = contents_of_ticket(session);
+        if (!contents || !certificate_still_valid(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+        const auto now = connection(ssl).server->credential_of(contents->identity);
+        return now && equal_constant_time(*now, contents->credential) ? SSL_TICKET_RETURN_USE
+                                                                      : SSL_TICKET_RETURN_IGNORE_RENEW;
     }
 
     static void message(int write, int, int type, const void* data, std::size_t, SSL* ssl, void*) {
@@ -212,7 +134,11 @@ void DtlsServer::FreeContext::operator()(ssl_ctx_st* context) const noexcept {
 }
 
 DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
-    : sink_(sink), lookup_(std::move(lookup)), limits_(limits), context_(SSL_CTX_new(DTLS_server_method())) {
+    : sink_(sink),
+      lookup_(std::move(lookup)),
+      limits_(limits),
+      half_open_(limits.handshakes, limits.handshakes_per_source),
+      context_(SSL_CTX_new(DTLS_server_method())) {
     auto* context = context_.get();
     if (context == nullptr || RAND_bytes(cookie_secret_.data(), static_cast<int>(cookie_secret_.size())) != 1 ||
         SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1 ||
@@ -223,9 +149,14 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
     // in constant time.
     SSL_CTX_set_options(context, SSL_OP_NO_ENCRYPT_THEN_MAC);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-    // A resumed session would outlive the removal of its key.
+                                     SSL_OP_NO_COMPRESSION);
+    // Sessions are resumed by ticket alone, and a ticket is good as long as the credential that it was given for.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    constexpr std::string_view purpose = "fotactl";
+    SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(purpose.data()),
+                                   static_cast<unsigned>(purpose.size()));
+    SSL_CTX_set_timeout(context, ticket_lifetime.count());
+    SSL_CTX_set_session_ticket_cb(context, Callbacks::make_ticket, Callbacks::open_ticket, nullptr);
     SSL_CTX_set_psk_server_callback(context, Callbacks::psk);
     SSL_CTX_set_msg_callback(context, Callbacks::message);
     SSL_CTX_set_cookie_generate_cb(context, Callbacks::make_cookie);
@@ -233,6 +164,25 @@ DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
 }
 
 DtlsServer::~DtlsServer() = default;
+
+std::optional<Digest256> DtlsServer::credential_of(const std::string& identity) const {
+    // Who issues certificates does not change while the process runs.
+    if (ports::certificate_endpoint(identity)) return credential_digest(cookie_secret_, {});
+    const auto* key = identity.empty() ? nullptr : lookup_(identity);
+    if (key == nullptr || key->empty()) return std::nullopt;
+    return credential_digest(cookie_secret_, key->reveal());
+}
+
+Result<> DtlsServer::accept_certificates(const ServerCertificate& certificate) {
+    auto* context = context_.get();
+    TRY_VOID(use_certificate(context, certificate));
+    const auto suites = std::string(certificate_suites) + cipher_suites;
+    if (SSL_CTX_set_cipher_list(context, suites.c_str()) != 1)
+        return fail(Error(Errc::credentials_unusable, "OpenSSL offers no ECDHE-ECDSA suite"));
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, Callbacks::verify);
+    listener_.reset();  // it was made without
+    return {};
+}
 
 std::unique_ptr<DtlsServer::Connection> DtlsServer::make_connection() {
     auto connection = std::make_unique<Connection>();
@@ -313,25 +263,24 @@ void DtlsServer::client_hello(Instant now, const Address& from, BytesView datagr
         return;
     }
     auto& pending = associations_[from].pending;
-    if (pending) deadlines_.erase({pending->deadline, from});
-    make_room_for_handshake();
+    if (pending) {
+        deadlines_.erase({pending->deadline, from});
+        half_open_.remove(pending->give_up, from);
+        pending.reset();
+    }
+    make_room_for_handshake(from);
     auto& slot = associations_[from].pending;
     slot = std::move(listener_);
     slot->give_up = now + limits_.handshake_time;
     slot->deadline = slot->give_up;
     deadlines_.insert({slot->deadline, from});
+    half_open_.add(slot->give_up, from);
     advance(now, from);
 }
 
-void DtlsServer::make_room_for_handshake() {
-    if (deadlines_.size() < limits_.handshakes) return;
-    // The one with the nearest end; give_up is not the deadline, but a linear search only happens in a flood.
-    auto oldest = deadlines_.begin();
-    for (auto it = deadlines_.begin(); it != deadlines_.end(); ++it)
-        if (associations_.at(it->second).pending->give_up < associations_.at(oldest->second).pending->give_up)
-            oldest = it;
-    const auto address = oldest->second;
-    refuse(address, "too many handshakes");
+void DtlsServer::make_room_for_handshake(const Address& newcomer) {
+    while (const auto victim = half_open_.displaced_by(newcomer))
+        refuse(victim->address, victim->of_its_source ? "too many handshakes from one address" : "too many handshakes");
 }
 
 void DtlsServer::feed_pending(Instant now, const Address& from, BytesView datagram) {
@@ -350,7 +299,8 @@ void DtlsServer::advance(Instant now, const Address& from) {
     const int done = SSL_do_handshake(ssl);
     if (done == 1) return establish(from);
     const int error = SSL_get_error(ssl, done);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return refuse(from, refusal_reason());
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        return refuse(from, pending.fault.empty() ? refusal_reason() : pending.fault);
     pending.wire.discard();
     // OpenSSL drops records that fail authentication in silence, as RFC 6347 section 4.1.2.7 advises. When it is the
     // Finished message which fails, the keys differ: say so, with the alert that the section allows, instead of letting
@@ -378,6 +328,7 @@ void DtlsServer::schedule(Instant now, Connection& pending) {
 void DtlsServer::refuse(const Address& from, std::string_view reason) {
     auto& slot = associations_.at(from).pending;
     deadlines_.erase({slot->deadline, from});
+    half_open_.remove(slot->give_up, from);
     const auto failed = std::move(slot);
     erase_if_unused(from);
     sink_.refused(reason, failed->identity);
@@ -391,6 +342,7 @@ void DtlsServer::erase_if_unused(const Address& from) {
 void DtlsServer::establish(const Address& from) {
     auto& association = associations_.at(from);
     deadlines_.erase({association.pending->deadline, from});
+    half_open_.remove(association.pending->give_up, from);
     auto replaced = std::move(association.live);
     if (replaced) {
         live_.erase(replaced->id);
@@ -400,6 +352,8 @@ void DtlsServer::establish(const Address& from) {
     auto& session = *association.live;
     session.id = SessionId{next_session_++};
     session.shortest = shortest_record(session.ssl.get());
+    if (SSL_session_reused(session.ssl.get()) == 1)
+        session.identity = contents_of_ticket(SSL_get_session(session.ssl.get())).value_or(TicketContents{}).identity;
     release_openssl_buffer(session.scratch);
     session.silence = by_silence_.insert(by_silence_.end(), session.id);
     live_.emplace(session.id, &session);

@@ -1,5 +1,6 @@
-// The server's side of DTLS 1.2 (RFC 6347) with pre-shared keys (RFC 4279) for any number of peers on one socket, on
-// OpenSSL. It owns no socket: datagrams come in through receive(), go out through the sink.
+// The server's side of DTLS 1.2 (RFC 6347) with pre-shared keys (RFC 4279) and, where it is given a certificate, with
+// certificates of the devices (ECDHE-ECDSA, RFC 8422), for any number of peers on one socket, on OpenSSL. It owns no
+// socket: datagrams come in through receive(), go out through the sink.
 //
 // What a datagram from nowhere can cost: a ClientHello without a valid cookie leaves no state and is answered with a
 // HelloVerifyRequest, which is smaller than the hello; anything else is dropped. A ClientHello from the address of a
@@ -18,6 +19,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "adapters/dtls_certificate.hpp"
+#include "adapters/half_open.hpp"
 #include "adapters/net_address.hpp"
 #include "base/secret.hpp"
 #include "base/sha256.hpp"
@@ -51,14 +54,19 @@ class DtlsServer {
     };
 
     struct Limits {
-        std::size_t sessions = 50'000;        ///< the one that was silent longest makes room
-        std::size_t handshakes = 1'024;       ///< in progress, all with a verified address; the oldest makes room
-        Milliseconds handshake_time{60'000};  ///< NB-IoT needs tens of seconds
-        long mtu = 1'280;                     ///< of a handshake flight; path MTU discovery is of no use over cellular
+        std::size_t sessions = 50'000;            ///< the one that was silent longest makes room
+        std::size_t handshakes = 1'024;           ///< in progress, all with a verified address; see HalfOpen
+        std::size_t handshakes_per_source = 128;  ///< a carrier's NAT has many devices behind one address
+        Milliseconds handshake_time{60'000};      ///< NB-IoT needs tens of seconds
+        long mtu = 1'280;  ///< of a handshake flight; path MTU discovery is of no use over cellular
     };
 
     DtlsServer(Sink& sink, PskLookup lookup, Limits limits);
     ~DtlsServer();
+
+    /// Also takes devices with certificates; their identity is ports::certificate_identity of the endpoint that the
+    /// certificate names. Before the first datagram. Errors: credentials_unusable.
+    Result<> accept_certificates(const ServerCertificate& certificate);
 
     void receive(Instant now, const Address& from, BytesView datagram);
     /// Encrypts and sends; without effect when the session is gone.
@@ -81,6 +89,8 @@ class DtlsServer {
     };
 
     std::unique_ptr<Connection> make_connection();
+    /// nullopt when the identity is no longer good.
+    std::optional<Digest256> credential_of(const std::string& identity) const;
     void client_hello(Instant now, const Address& from, BytesView datagram, const Random& random);
     void feed_pending(Instant now, const Address& from, BytesView datagram);
     void advance(Instant now, const Address& from);
@@ -89,11 +99,12 @@ class DtlsServer {
     void refuse(const Address& from, std::string_view reason);
     void schedule(Instant now, Connection& pending);
     void erase_if_unused(const Address& from);
-    void make_room_for_handshake();
+    void make_room_for_handshake(const Address& newcomer);
 
     Sink& sink_;
     PskLookup lookup_;
     Limits limits_;
+    HalfOpen half_open_;
     std::array<std::uint8_t, 32> cookie_secret_{};
     struct FreeContext {
         void operator()(ssl_ctx_st* context) const noexcept;

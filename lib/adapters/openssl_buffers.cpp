@@ -21,7 +21,7 @@ constexpr std::size_t block_size = 24 * 1024;
 // Only addresses, 1.5 GiB of them: a page costs memory once it is written to. Beyond it malloc serves.
 constexpr std::size_t block_count = 65'536;
 // Free blocks which keep their pages: record buffers come and go with every datagram.
-constexpr std::size_t warm_blocks = 64;
+constexpr std::size_t warm_blocks = 16;
 
 class Pages {
   public:

@@ -65,6 +65,9 @@ struct UdpEndpoint::Batch {
 
 Result<std::unique_ptr<UdpEndpoint>> UdpEndpoint::open(asio::any_io_executor executor, Options options) {
     std::unique_ptr<UdpEndpoint> endpoint(new UdpEndpoint(std::move(executor), std::move(options)));
+    if (endpoint->dtls_ && endpoint->options_.certificate) {
+        TRY_VOID(endpoint->dtls_->accept_certificates(*endpoint->options_.certificate));
+    }
     TRY_VOID(endpoint->bind());
     endpoint->wait_readable();
     return endpoint;
@@ -77,6 +80,8 @@ UdpEndpoint::UdpEndpoint(asio::any_io_executor executor, Options options)
       timer_(executor_),
       batch_(std::make_unique<Batch>()),
       layer_(*this, random_seed(), options_.messages) {
+    if (options_.certificate && !options_.psk)
+        options_.psk = [](std::string_view) -> const Secret<Bytes>* { return nullptr; };
     if (options_.psk)
         dtls_ = std::make_unique<DtlsServer>(static_cast<DtlsServer::Sink&>(*this), options_.psk, options_.dtls);
 }

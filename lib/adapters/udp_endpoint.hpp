@@ -25,13 +25,15 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     struct Options {
         std::string listen;  ///< "0.0.0.0:5684"; "[::]:5684" takes IPv4 too; port 0 takes a free one
         PskLookup psk;       ///< empty: plain CoAP
+        std::shared_ptr<const ServerCertificate> certificate;  ///< devices may come with certificates; implies DTLS
         DtlsServer::Limits dtls;
         std::size_t plain_sessions = 10'000;  ///< addresses remembered in clear; the longest silent is forgotten first
         coap::MessageLayer::Limits messages;
     };
 
     /// Binds and starts to receive; set the handlers before the io_context runs. The executor's context must be run by
-    /// one thread and outlive the endpoint. Errors: address_in_use, address_unusable, both with the detail "address".
+    /// one thread and outlive the endpoint. Errors: address_in_use, address_unusable, both with the detail "address";
+    /// credentials_unusable for the certificate.
     static Result<std::unique_ptr<UdpEndpoint>> open(boost::asio::any_io_executor executor, Options options);
     ~UdpEndpoint() override;
 

@@ -36,8 +36,8 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
     Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
-    /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is to
-    /// be read. The answer is the value at the beginning. Ends with the registration, or with stop_observing().
+    /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is
+    /// to be read. The answer is the value at the beginning. Ends with the registration, or with stop_observing().
     using Told = std::function<void(std::optional<ports::Answer>)>;
     boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told);
     boost::asio::awaitable<void> stop_observing(lwm2m::Path path);
@@ -48,6 +48,10 @@ class Device final : public ports::DeviceLink {
     void deregistered();
     void heard(Instant when);
     void session_gone(const ports::Peer& peer);
+    /// Whether a request for its package may come from this peer. In clear: only from the host at which the device is
+    /// registered (its port changes with every fetch), so that nobody turns a short request with a forged source into
+    /// blocks for someone else. After our restart, and until it registers, the first host that asks is taken for it.
+    bool fetches_from(const ports::Peer& peer);
     /// False: nobody observes with this token.
     bool notified(const coap::Message& message);
 
@@ -70,6 +74,7 @@ class Device final : public ports::DeviceLink {
     std::string name_;
     std::optional<ports::Registration> registration_;
     std::optional<ports::Peer> peer_;  ///< where it can be reached now
+    std::string host_;                 ///< of peer_, or of the last one
     std::uint64_t registrations_ = 0;
     std::uint64_t awake_serial_ = 0;
     Signal signal_;

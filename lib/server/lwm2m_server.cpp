@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "ports/peer_identity.hpp"
 
 namespace fota::server {
 namespace {
@@ -66,6 +67,8 @@ void LwM2mServer::tell(ServerEvent::Kind kind, const std::string& endpoint, cons
 
 std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::string& endpoint) const {
     if (peer.secure) {
+        if (const auto named = ports::certificate_endpoint(peer.identity))
+            return *named == endpoint ? "" : fmt::format("its certificate names {}", printable(*named));
         const auto it = config_.identities.find(peer.identity);
         if (it == config_.identities.end()) return "its identity is not in the credentials";
         if (it->second != endpoint) return fmt::format("its identity belongs to {}", printable(it->second));
@@ -91,7 +94,8 @@ coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Messag
     if (!path.empty() && path[0] == PackageSource::folder) {
         const auto* owner = path.size() == 2 ? packages_.owner(path[1]) : nullptr;
         // To anyone but its device a package does not exist.
-        if (owner == nullptr || !binding_fault(peer, *owner).empty()) return answer(coap::Code::not_found);
+        if (owner == nullptr || !binding_fault(peer, *owner).empty() || !device(*owner).fetches_from(peer))
+            return answer(coap::Code::not_found);
         device(*owner).heard(clock_.now());
         return packages_.serve(path[1], request);
     }

@@ -50,6 +50,23 @@ class DtlsTestClient {
         SSL_set_connect_state(ssl_.get());
     }
 
+    /// Before the handshake.
+    void use_certificate(X509* certificate, EVP_PKEY* key) {
+        SSL_use_certificate(ssl_.get(), certificate);
+        SSL_use_PrivateKey(ssl_.get(), key);
+    }
+
+    struct FreeSession {
+        void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+    };
+    using Session = std::unique_ptr<SSL_SESSION, FreeSession>;
+    /// After the handshake: what another client can resume. A copy, for OpenSSL marks a session that ends without
+    /// close_notify as one not to be resumed, and a device that loses power does not.
+    Session session() const { return Session(SSL_SESSION_dup(SSL_get_session(ssl_.get()))); }
+    /// Before the handshake.
+    void resume(const Session& session) { SSL_set_session(ssl_.get(), Session(SSL_SESSION_dup(session.get())).get()); }
+    bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
     unsigned short port() const { return socket_.local_endpoint().port(); }
     std::string suite() const { return SSL_get_cipher_name(ssl_.get()); }
 

@@ -1,0 +1,173 @@
+// Handshake floods: whose handshakes they displace. Without sockets; the clock is a number.
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "adapters/dtls_server.hpp"
+
+namespace fota::adapters::test {
+namespace {
+
+Address at(const std::string& address, int port) {
+    return {boost::asio::ip::make_address(address), static_cast<unsigned short>(port)};
+}
+
+TEST(HalfOpenHandshakes, a_source_with_its_share_displaces_its_own_oldest) {
+    HalfOpen half_open(10, 2);
+    half_open.add(Instant(Milliseconds(1)), at("10.0.0.1", 1));
+    half_open.add(Instant(Milliseconds(2)), at("10.0.0.2", 1));
+    EXPECT_FALSE(half_open.displaced_by(at("10.0.0.2", 2)));
+    half_open.add(Instant(Milliseconds(3)), at("10.0.0.2", 2));
+    const auto victim = half_open.displaced_by(at("10.0.0.2", 3));
+    ASSERT_TRUE(victim);
+    EXPECT_EQ(victim->address, at("10.0.0.2", 1));
+    EXPECT_TRUE(victim->of_its_source);
+    EXPECT_FALSE(half_open.displaced_by(at("10.0.0.1", 2)));
+    half_open.remove(Instant(Milliseconds(2)), at("10.0.0.2", 1));
+    EXPECT_FALSE(half_open.displaced_by(at("10.0.0.2", 3)));
+}
+
+TEST(HalfOpenHandshakes, when_all_are_taken_the_largest_source_gives_way) {
+    HalfOpen half_open(4, 3);
+    half_open.add(Instant(Milliseconds(1)), at("10.0.0.1", 1));
+    for (int port = 1; port <= 3; ++port) half_open.add(Instant(Milliseconds(1 + port)), at("10.0.0.2", port));
+    const auto victim = half_open.displaced_by(at("10.0.0.3", 1));
+    ASSERT_TRUE(victim);
+    EXPECT_EQ(victim->address, at("10.0.0.2", 1));
+    EXPECT_FALSE(victim->of_its_source);
+}
+
+TEST(HalfOpenHandshakes, a_source_is_64_bits_of_ipv6_and_mapped_ipv4_is_ipv4) {
+    HalfOpen half_open(10, 1);
+    half_open.add(Instant(Milliseconds(1)), at("2001:db8::1", 1));
+    EXPECT_TRUE(half_open.displaced_by(at("2001:db8::ffff", 1)));
+    EXPECT_FALSE(half_open.displaced_by(at("2001:db8:0:1::1", 1)));
+    half_open.add(Instant(Milliseconds(2)), at("::ffff:10.0.0.1", 1));
+    EXPECT_TRUE(half_open.displaced_by(at("10.0.0.1", 9)));
+    EXPECT_FALSE(half_open.displaced_by(at("::ffff:10.0.0.2", 1)));
+}
+
+/// A client on memory alone.
+class MemoryClient {
+  public:
+    explicit MemoryClient(Address address) : address(std::move(address)) {
+        context_.reset(SSL_CTX_new(DTLS_client_method()));
+        SSL_CTX_set_cipher_list(context_.get(), "PSK-AES128-CCM8:@SECLEVEL=0");
+        SSL_CTX_set_psk_client_callback(
+            context_.get(), [](SSL*, const char*, char* identity, unsigned, unsigned char* key, unsigned) -> unsigned {
+                std::strcpy(identity, "device-1");
+                std::fill_n(key, 16, std::uint8_t{7});
+                return 16;
+            });
+        ssl_.reset(SSL_new(context_.get()));
+        SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+        SSL_set_connect_state(ssl_.get());
+        DTLS_set_link_mtu(ssl_.get(), 1'280);
+    }
+    void arrived(BytesView datagram) {
+        BIO_write(SSL_get_rbio(ssl_.get()), datagram.data(), static_cast<int>(datagram.size()));
+    }
+    /// What it sends next; empty when it waits.
+    Bytes step() {
+        SSL_do_handshake(ssl_.get());
+        Bytes out(4'096);
+        const int size = BIO_read(SSL_get_wbio(ssl_.get()), out.data(), static_cast<int>(out.size()));
+        out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+        return out;
+    }
+    bool established() const { return SSL_is_init_finished(ssl_.get()) == 1; }
+
+    const Address address;
+
+  private:
+    struct Free {
+        void operator()(SSL* ssl) const { SSL_free(ssl); }
+        void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+    };
+    std::unique_ptr<SSL_CTX, Free> context_;
+    std::unique_ptr<SSL, Free> ssl_;
+};
+
+struct DtlsFlood : testing::Test, DtlsServer::Sink {
+    Secret<Bytes> key{Bytes(16, 7)};
+    std::map<Address, MemoryClient*> clients;
+    std::map<std::string, int, std::less<>> reasons;
+    int sessions = 0;
+    std::size_t bytes_out = 0;
+    std::size_t bytes_in = 0;
+    Instant now{std::chrono::hours(1)};
+    DtlsServer::Limits limits{.handshakes = 40, .handshakes_per_source = 8};
+    DtlsServer server{*this, [this](std::string_view) { return &key; }, limits};
+
+    void send_datagram(const Address& to, BytesView datagram) override {
+        bytes_out += datagram.size();
+        if (const auto found = clients.find(to); found != clients.end()) found->second->arrived(datagram);
+    }
+    void established(SessionId, const Address&, const std::string&) override { ++sessions; }
+    void received(SessionId, BytesView) override {}
+    void closed(SessionId) override { --sessions; }
+    void refused(std::string_view reason, std::string_view) override { ++reasons[std::string(reason)]; }
+
+    /// The next flight of the client reaches the server.
+    void step(MemoryClient& client) {
+        clients[client.address] = &client;
+        now += Milliseconds(1);
+        const auto flight = client.step();
+        bytes_in += flight.size();
+        if (!flight.empty()) server.receive(now, client.address, flight);
+    }
+    /// As far as a hello with a good cookie.
+    void begin(MemoryClient& client) {
+        step(client);
+        step(client);
+    }
+};
+
+TEST_F(DtlsFlood, from_one_address_displaces_itself_alone) {
+    MemoryClient device(at("10.0.0.7", 5'684));
+    begin(device);
+    std::vector<std::unique_ptr<MemoryClient>> attackers;
+    for (int port = 1; port <= 200; ++port) {
+        attackers.push_back(std::make_unique<MemoryClient>(at("10.6.6.6", port)));
+        begin(*attackers.back());
+        EXPECT_LE(server.handshakes(), 9u);
+    }
+    EXPECT_EQ(reasons["too many handshakes from one address"], 192);
+    EXPECT_EQ(reasons["too many handshakes"], 0);
+    for (int i = 0; i < 4 && !device.established(); ++i) step(device);
+    EXPECT_TRUE(device.established());
+    EXPECT_EQ(sessions, 1);
+    EXPECT_EQ(server.sessions(), 1u);
+}
+
+TEST_F(DtlsFlood, from_many_addresses_is_bounded_and_ends_with_its_time) {
+    std::vector<std::unique_ptr<MemoryClient>> attackers;
+    for (int i = 0; i < 100; ++i) {
+        attackers.push_back(std::make_unique<MemoryClient>(at("10.6.6." + std::to_string(i + 1), 1)));
+        begin(*attackers.back());
+        EXPECT_LE(server.handshakes(), limits.handshakes);
+    }
+    EXPECT_EQ(reasons["too many handshakes"], 60);
+    now += limits.handshake_time + Milliseconds(1);
+    server.tick(now);
+    EXPECT_EQ(server.handshakes(), 0u);
+    EXPECT_EQ(reasons["handshake timed out"], 40);
+    MemoryClient device(at("10.0.0.7", 5'684));
+    for (int i = 0; i < 4 && !device.established(); ++i) step(device);
+    EXPECT_TRUE(device.established());
+}
+
+TEST_F(DtlsFlood, without_cookies_leaves_nothing_and_draws_no_more_than_it_sends) {
+    for (int port = 1; port <= 500; ++port) {
+        MemoryClient spoofed(at("10.6.6.6", port));
+        step(spoofed);
+        clients.erase(spoofed.address);
+    }
+    EXPECT_EQ(server.handshakes(), 0u);
+    EXPECT_GT(bytes_out, 0u);
+    EXPECT_LE(bytes_out, bytes_in);
+}
+
+}  // namespace
+}  // namespace fota::adapters::test
