@@ -232,7 +232,7 @@ TEST(Bootloader, AnImageThatImgtoolPaddedAndConfirmedNeedsNoMark) {
     // imgtool --pad --confirm: the whole slot, with image_ok and magic at its end.
     Bytes padded = device.new_image;
     padded.resize(10 * 4096, 0xff);
-    const auto magic = test::hex("77c295f360d2ef7f3552500f2cb67980");
+    const auto magic = fota::test::hex("77c295f360d2ef7f3552500f2cb67980");
     std::ranges::copy(magic, padded.end() - 16);
     padded[padded.size() - 24] = 1;
     device.stage(padded);
