@@ -220,3 +220,34 @@ TEST(Pull, FromAServerThatIsNotOurs) {
         }
     }
 }
+
+TEST(Pull, AFetchFromElsewhereIsFollowedByWhatTheDeviceHasStored) {
+    for (const bool stops : {false, true}) {
+        World world({.link = {.delay = 400ms},
+                     .quirks = stops ? virtdev::QuirkSet{Quirk::pull_stops} : virtdev::QuirkSet{},
+                     .image_bytes = 128 * 1024,
+                     .secure = false});
+        world.policy.stall = 5min;
+        VirtualEndpoint other(world.network, "files.example.com:5683");
+        const auto image = world.new_image;
+        other.on_request([&](const ports::Peer&, const coap::Message& request) {
+            const Bytes etag{1};
+            coap::Answer out;
+            out.message = coap::serve_block2(request, {image, etag}).message;
+            return out;
+        });
+        world.policy.package_uri = "coap://files.example.com/app.bin";
+        world.start_push();
+        // Something is told long before it is over.
+        EXPECT_TRUE(world.run_until([&] { return world.last_progress > 10'000; }));
+        EXPECT_LT(world.last_progress, 100'000u);
+        const auto report = world.finish();
+        ASSERT_TRUE(report);
+        if (stops) {
+            EXPECT_EQ(report->error->code(), Errc::transfer_stalled) << text(*report);
+            EXPECT_TRUE(report->error->text().contains("bytes stored")) << text(*report);
+        } else {
+            EXPECT_EQ(report->outcome, Outcome::updated) << text(*report);
+        }
+    }
+}
