@@ -1,7 +1,7 @@
 // Object 33629: application and modem through their own instances, each proven by what runs.
 #include <fmt/format.h>
 
-#include "tests/scenario/world.hpp"
+#include "tests/scenario/wire.hpp"
 
 using namespace fota;
 using namespace fota::test;
@@ -9,10 +9,6 @@ using update::Outcome;
 using virtdev::Quirk;
 
 namespace {
-
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
-}
 
 /// A second-stage bootloader as the nRF Connect SDK signs it for MCUboot: its firmware-info stands at 0x200.
 Bytes candidate(std::uint32_t version, std::uint32_t address) {

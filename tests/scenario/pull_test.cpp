@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "coap/block2_server.hpp"
-#include "tests/scenario/world.hpp"
+#include "tests/scenario/wire.hpp"
 
 using namespace fota;
 using namespace fota::test;
@@ -15,27 +15,9 @@ using virtdev::Quirk;
 
 namespace {
 
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
-}
-
-Bytes running(World& world) {
-    return world.board->running()->hash;
-}
-Bytes new_hash(World& world) {
-    return to_bytes(image::parse(world.new_image)->hash(world.new_image));
-}
-
 struct PullWorld : World {
     explicit PullWorld(WorldOptions options) : World(std::move(options)) { policy.method = update::Method::pull; }
 };
-
-void expect_updated(World& world) {
-    const auto report = world.push();
-    EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
-    EXPECT_EQ(running(world), new_hash(world));
-    EXPECT_EQ(world.executes, 1);
-}
 
 }  // namespace
 
