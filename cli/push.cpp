@@ -11,6 +11,7 @@
 #include "cli/push_session.hpp"
 #include "cli/release_input.hpp"
 #include "cli/update_options.hpp"
+#include "image/dfu_zip.hpp"
 #include "image/limit.hpp"
 #include "layout/slots.hpp"
 #include "server/estimate.hpp"
@@ -122,8 +123,43 @@ int dry_run(Program& program, const PushJob& job) {
 
 struct Prepared {
     Bytes image;
+    std::optional<image::DfuPackage> package;  ///< of a bootloader: both candidates
     PushJob job;
 };
+
+/// A second-stage bootloader comes as a package (dfu_mcuboot.zip, dfu_application.zip) with a candidate for each slot.
+Result<> prepare_bootloader(Program& program, const Options& options, Prepared& out) {
+    const auto key_file = program.config.value_or(options.key, "key");
+    if (key_file.empty())
+        return misuse("expected the public key MCUboot checks its own update with, found none", "--key PUB.pem");
+    TRY(const auto key, load_public_key(key_file));
+    auto package = image::read_dfu_zip(out.image);
+    if (!package) return Failure(std::move(package.error()).in(shown_path(options.image)).with("file", options.image));
+    out.package = std::move(*package);
+    std::vector<const image::DfuImage*> candidates;
+    for (const auto& each : out.package->images) {
+        const auto parsed = image::parse(each.bytes);
+        if (!parsed || parsed->header.header_size > each.bytes.size()) continue;
+        if (update::firmware_info(BytesView(each.bytes).subspan(parsed->header.header_size)))
+            candidates.push_back(&each);
+    }
+    if (candidates.size() != 2)
+        return fail(Error(Errc::image_malformed,
+                          fmt::format("expected two bootloader candidates (s0 and s1) in the package, found {}",
+                                      candidates.size()))
+                        .in(shown_path(options.image))
+                        .with("file", options.image));
+    auto target = update::check_bootloader_images(candidates[0]->bytes, candidates[1]->bytes, std::span(&key, 1));
+    if (!target) return Failure(std::move(target.error()).in(shown_path(options.image)).with("file", options.image));
+    out.job.target = std::move(*target);
+    if (!options.dry_run) {
+        TRY_VOID(fill_credentials(program, options, out.job.endpoints, out.job));
+    }
+    program.out.note(fmt::format("package  bootloader version {} · {} bytes for s0, {} for s1",
+                                 *out.job.target.info_version, with_thousands(out.job.target.image.size()),
+                                 with_thousands(out.job.target.other_image.size())));
+    return {};
+}
 
 /// Steps 1 to 3, and everything else that can go wrong before a port is opened.
 Result<Prepared> prepare(Program& program, const Options& options) {
@@ -132,6 +168,10 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     TRY(out.job.policy, policy_of(options));
     TRY_VOID(fill_listen_job(program, options, out.job));
 
+    if (options.how.bootloader()) {
+        TRY_VOID(prepare_bootloader(program, options, out));
+        return out;
+    }
     if (options.how.modem()) {
         // It is one file, which goes to the modem as it is.
         TRY(out.image, read_file(options.image, image_file_limit));

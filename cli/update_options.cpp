@@ -32,8 +32,10 @@ void bind_update_options(CLI::App& app, UpdateOptions& o) {
         ->type_name("URI");
     app.add_option("--advertise", o.advertise, "the address a device fetches from, where it is not the one it reaches")
         ->type_name("HOST[:PORT]");
-    app.add_option("--component", o.component, "what is updated; a modem package needs --expect-version")
-        ->type_name("app|modem");
+    app.add_option(
+           "--component", o.component,
+           "what is updated: mcuboot takes a package with candidates for s0 and s1, modem needs --expect-version")
+        ->type_name("app|mcuboot|modem");
     app.add_option("--object", o.object, "the object it goes through (default: 33629 where the device has it)")
         ->type_name("5|33629[/INSTANCE]");
     app.add_option("--min-battery", o.min_battery, "refuse a device whose battery (3/0/9) is lower")
@@ -76,9 +78,10 @@ Result<> fill_policy(const UpdateOptions& options, update::Policy& policy) {
         return misuse(fmt::format("expected --advertise HOST[:PORT], found {}", printable(options.advertise)),
                       "--advertise fota.example.com:5684, or [2001:db8::1]:5684");
     policy.advertise = options.advertise;
-    if (options.component != "app" && options.component != "modem")
-        return misuse(fmt::format("expected --component app or modem, found {}", printable(options.component)),
-                      "app is an MCUboot image, modem a package of Nordic's modem firmware");
+    if (options.component != "app" && !options.bootloader() && !options.modem())
+        return misuse(fmt::format("expected --component app, mcuboot or modem, found {}", printable(options.component)),
+                      "app is an MCUboot image, mcuboot a second-stage bootloader, modem a package of Nordic's modem "
+                      "firmware");
     if (options.modem() && !policy.expect_version)
         return misuse("expected --expect-version with --component modem, found none",
                       "a modem package names no version: say what the modem reports afterwards, such as "

@@ -25,6 +25,7 @@ struct UpdateOptions {
     std::string max_defer;
 
     bool modem() const { return component == "modem"; }
+    bool bootloader() const { return component == "mcuboot"; }
 };
 
 void bind_update_options(CLI::App& app, UpdateOptions& options);

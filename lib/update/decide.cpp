@@ -134,11 +134,13 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
                                             : fmt::format("a version such as {} in 3/0/3", target.text()),
                                         printable(reported_version(facts, target))))};
     const auto prefix = stored_prefix(facts, target);
+    // 26245 tells of the application's package only.
+    const bool tells = facts.stored_bytes && target.component == Component::app;
     const bool pulling = attempt && attempt->transfer && attempt->transfer->pull;
     if (facts.state == updating) return AwaitReturn{};
     if (facts.state == downloaded) {
         // Ours by what the device says it holds, or, where it cannot say, by our own journal.
-        const bool ours = facts.stored_bytes ? prefix == target.image.size() : attempt && attempt->downloaded;
+        const bool ours = tells ? prefix == target.image.size() : attempt && attempt->downloaded;
         if (ours) return ExecuteNow{};
         return Deliver{true, 0, {}};
     }
@@ -149,7 +151,7 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
     if (prefix == target.image.size()) return Deliver{facts.state != idle, 0, {}};
     if (prefix > 0) return Deliver{false, prefix, {}};
     if (facts.state == downloading) {
-        const bool journaled = attempt && attempt->transfer && attempt->transfer->block > 0 && !facts.stored_bytes;
+        const bool journaled = attempt && attempt->transfer && attempt->transfer->block > 0 && !tells;
         if (may_resume && journaled) return Deliver{false, attempt->transfer->offset, attempt->transfer};
         return Deliver{true, 0, {}};
     }

@@ -31,4 +31,18 @@ Result<Checked> check_image(BytesView file, std::span<const image::PublicKey> ke
 /// image_malformed for anything else: unknown content is refused, not guessed.
 Result<Target> check_modem_package(BytesView file, const std::string& version);
 
+/// What a second-stage bootloader says of itself (`struct fw_info` of the nRF Connect SDK, include/fw_info.h), in the
+/// payload of its MCUboot image.
+struct FirmwareInfo {
+    std::uint32_t version = 0;  ///< counts up; the immutable bootloader starts the higher one
+    std::uint32_t address = 0;  ///< where the image was linked to run: in s0 or in s1
+};
+/// At one of the offsets where the immutable bootloader looks for it; image_malformed when it is at none.
+Result<FirmwareInfo> firmware_info(BytesView payload);
+
+/// The two candidates of a bootloader update, one linked for s0 and one for s1, in any order: both signed for MCUboot
+/// with one of `keys`, of one firmware-info version. The target holds s0's as `image`. Errors: those of check_image;
+/// image_malformed when they are no such pair. Both outlive the result.
+Result<Target> check_bootloader_images(BytesView one, BytesView other, std::span<const image::PublicKey> keys);
+
 }  // namespace fota::update

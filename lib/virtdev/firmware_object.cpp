@@ -14,6 +14,12 @@ constexpr Milliseconds erase_delay{8000};
 constexpr std::uint8_t szx_256 = 4;
 constexpr std::uint8_t szx_512 = 5;
 
+/// `struct fw_info` of the nRF Connect SDK, where MCUboot has it, and where its second slot begins on this board.
+constexpr std::uint32_t bootloader_head = 0x1000;
+constexpr std::size_t firmware_info_offset = 0x200;
+constexpr std::uint32_t firmware_info_magic = 0x281ee6de;
+constexpr std::uint32_t s1_address = 0x14000;
+
 bool is_image_magic(BytesView start) {
     return start.size() >= 4 && load_le32(start.data()) == FOTA_IMAGE_MAGIC;
 }
@@ -32,6 +38,18 @@ void FirmwareObject::after_boot(const BootResult& boot) {
         (void)board_.package().discard();
         return;
     }
+    if (was_updating && candidate_) {
+        // As the immutable bootloader does it: the other slot, if what is there counts higher.
+        const bool runs = candidate_->slot != bootloader_slot_ && candidate_->version > bootloader_version_ &&
+                          !quirks_.has(Quirk::bootloader_unchanged);
+        if (runs) bootloader_slot_ = candidate_->slot;
+        if (runs) bootloader_version_ = candidate_->version;
+        to_idle(runs || quirks_.has(Quirk::bootloader_unchanged) ? UpdateResult::success : UpdateResult::update_failed);
+        candidate_.reset();
+        (void)board_.package().discard();
+        return;
+    }
+    candidate_.reset();
     if (boot.swap == Swap::test || boot.swap == Swap::permanent) {
         const bool late = quirks_.has(Quirk::self_confirm_result_8);
         if (late) (void)board_.confirm();
@@ -313,6 +331,18 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
     return reaction;
 }
 
+std::optional<FirmwareObject::Candidate> FirmwareObject::bootloader_candidate() {
+    if (!quirks_.has(Quirk::upgradable_bootloader)) return std::nullopt;
+    const auto mode = core_mode(board_.bootloader().config().mode);
+    const auto start = fota_upload_offset(mode, board_.secondary().sector_size());
+    const auto head = board_.secondary().read(start, bootloader_head);
+    if (!head) return std::nullopt;
+    const auto info = std::size_t{load_le16(head->data() + 8)} + firmware_info_offset;
+    if (info + 28 > head->size() || load_le32(head->data() + info) != firmware_info_magic) return std::nullopt;
+    const auto address = load_le32(head->data() + info + 24);
+    return Candidate{load_le32(head->data() + info + 20), static_cast<std::uint8_t>(address < s1_address ? 0 : 1)};
+}
+
 Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
     auto& transfer = *transfer_;
     // Zephyr trusts Size1: while bytes are missing by it, the download is not over, whatever the last block says.
@@ -358,7 +388,9 @@ Reaction FirmwareObject::execute() {
         return Reaction::reply(Code::changed);
     }
     if (quirks_.has(Quirk::install_fails_idle)) return give_up(Code::changed, UpdateResult::update_failed);
-    const bool idles = quirks_.has(Quirk::executes_without_update) || quirks_.has(Quirk::success_unchanged);
+    candidate_ = bootloader_candidate();
+    const bool idles =
+        candidate_ || quirks_.has(Quirk::executes_without_update) || quirks_.has(Quirk::success_unchanged);
     if (!idles && !board_.mark_pending(false)) {
         if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
         result_ = UpdateResult::update_failed;

@@ -53,7 +53,18 @@ class FirmwareObject {
     /// PUT 26245/0/10: 0, or the number of bytes that 26245/0/9 reports.
     Reaction write_start_offset(std::int64_t offset);
 
+    /// Of the second-stage bootloader (quirk upgradable-bootloader): its firmware-info version, and the slot it runs
+    /// from.
+    std::uint32_t bootloader_version() const noexcept { return bootloader_version_; }
+    std::uint8_t bootloader_slot() const noexcept { return bootloader_slot_; }
+
   private:
+    /// What the downloaded package is, where it is no application.
+    struct Candidate {
+        std::uint32_t version = 0;
+        std::uint8_t slot = 0;
+    };
+    std::optional<Candidate> bootloader_candidate();
     /// A block-wise write. Counts bytes of this transfer, without the start offset.
     struct Transfer {
         coap::Token token;
@@ -92,6 +103,9 @@ class FirmwareObject {
     bool begun_ = false;    ///< a package has been sent to it since it was made
     bool refuses_ = false;  ///< quirk first-block-fails: until the reset
     bool may_defer_ = true;
+    std::optional<Candidate> candidate_;
+    std::uint32_t bootloader_version_ = 1;
+    std::uint8_t bootloader_slot_ = 0;
     std::optional<std::uint32_t> fetch_;
     std::uint32_t fetches_ = 0;
 };

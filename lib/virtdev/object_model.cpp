@@ -104,6 +104,7 @@ std::vector<std::uint16_t> ObjectModel::resources(std::uint16_t object) const {
             return {0, 1, 2, 3, 5, 6, 7, 8, 9};
         case 26245:
             if (quirks_.has(Quirk::no_external_flash_object)) return {};
+            if (quirks_.has(Quirk::upgradable_bootloader)) return {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
             return {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
         default:
             return {};
@@ -187,6 +188,10 @@ ObjectModel::Value ObjectModel::value(const Path& path) const {
             return opaque(package.digest());
         case 9:
             return integer(package.stored());
+        case 11:
+            return integer(firmware_.bootloader_version());
+        case 12:
+            return integer(firmware_.bootloader_slot());
         default:
             return integer(firmware_.start_offset());
     }

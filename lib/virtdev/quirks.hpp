@@ -75,6 +75,8 @@ enum class Quirk : std::uint8_t {
     // what it says of itself
     no_external_flash_object,
     advanced_object,
+    upgradable_bootloader,
+    bootloader_unchanged,
     modem_unchanged,
     modem_half_done,
     firmware_1_1,

@@ -1,7 +1,7 @@
 // Object 33629: application and modem through their own instances, each proven by what runs.
 #include <fmt/format.h>
 
-#include "tests/scenario/world.hpp"
+#include "tests/scenario/wire.hpp"
 
 using namespace fota;
 using namespace fota::test;
@@ -10,9 +10,20 @@ using virtdev::Quirk;
 
 namespace {
 
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
+/// A second-stage bootloader as the nRF Connect SDK signs it for MCUboot: its firmware-info stands at 0x200.
+Bytes candidate(std::uint32_t version, std::uint32_t address) {
+    auto code = payload(20'000, version + address);
+    const std::uint32_t words[] = {0x281ee6de, 0x8fcebb4c, 0x3401, 0x40, 20'000, version, address};
+    for (std::size_t i = 0; i < std::size(words); ++i)
+        for (std::size_t byte = 0; byte < 4; ++byte)
+            code[0x200 + 4 * i + byte] = static_cast<std::uint8_t>(words[i] >> (8 * byte));
+    image::SignOptions options;
+    options.version = image::Version::parse("0.0.1").value();
+    options.pad_header = true;
+    return image::sign(code, options, &test_signer()).value();
 }
+constexpr std::uint32_t s0 = 0x8200;
+constexpr std::uint32_t s1 = 0x14200;
 
 Bytes delta() {
     Bytes out(20'000, 0x11);
@@ -58,4 +69,67 @@ TEST(Modem, ResultOneWithTheOldVersionIsNoSuccess) {
     const auto report = world.push();
     EXPECT_NE(report.outcome, Outcome::updated) << text(report);
     EXPECT_EQ(report.running_version, "mfw_nrf9160_1.3.6");
+}
+
+TEST(BootloaderUpdate, SendsTheCandidateForTheSlotItDoesNotRunFrom) {
+    World world({.quirks = {Quirk::upgradable_bootloader}});
+    world.use_bootloader_candidates(candidate(2, s0), candidate(2, s1));
+    const auto first = world.push();
+    EXPECT_EQ(first.outcome, Outcome::updated) << text(first);
+    EXPECT_EQ(first.from_version, "1");
+    EXPECT_EQ(first.running_version, "2");
+    EXPECT_EQ(world.device->objects().firmware().bootloader_slot(), 1);
+    EXPECT_EQ(world.board->running()->header.version.major, 1);  // the application is the old one
+    world.kill_push();
+    EXPECT_EQ(world.push().outcome, Outcome::already_installed);
+    world.kill_push();
+    world.use_bootloader_candidates(candidate(3, s1), candidate(3, s0));  // in any order
+    const auto back = world.push();
+    EXPECT_EQ(back.outcome, Outcome::updated) << text(back);
+    EXPECT_EQ(world.device->objects().firmware().bootloader_slot(), 0);
+    world.kill_push();
+    world.use_bootloader_candidates(candidate(2, s0), candidate(2, s1));
+    EXPECT_EQ(world.push().error->code(), Errc::downgrade_refused);
+}
+
+TEST(BootloaderUpdate, IsProvenByItsOwnVersionAlone) {
+    World world({.quirks = {Quirk::upgradable_bootloader, Quirk::bootloader_unchanged}});
+    world.use_bootloader_candidates(candidate(2, s0), candidate(2, s1));
+    const auto report = world.push();
+    EXPECT_NE(report.outcome, Outcome::updated) << text(report);
+    EXPECT_EQ(report.running_version, "1");
+}
+
+TEST(BootloaderUpdate, ADeviceThatTellsNoSlotIsRefused) {
+    World world({});
+    world.use_bootloader_candidates(candidate(2, s0), candidate(2, s1));
+    const auto report = world.push();
+    EXPECT_NE(report.outcome, Outcome::updated) << text(report);
+    EXPECT_EQ(world.blocks_taken, 0u);
+}
+
+TEST(BootloaderUpdate, KilledInTheTransferOrAfterItEndsUpdated) {
+    for (const std::uint64_t bytes : {8'000u, 20'000u}) {
+        World world({.quirks = {Quirk::upgradable_bootloader}});
+        world.use_bootloader_candidates(candidate(2, s0), candidate(2, s1));
+        world.start_push();
+        ASSERT_TRUE(world.run_until([&] { return world.last_progress > bytes; }));
+        world.kill_push();
+        const auto report = world.push();
+        EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
+        EXPECT_EQ(world.executes, 1);
+    }
+}
+
+TEST(BootloaderUpdate, TwoImagesThatAreNoPairAreRefused) {
+    const std::vector keys{test_signer().public_key()};
+    const auto application = signed_image("2.0.0", 20'000);
+    const auto left = candidate(2, s0);
+    const auto newer = candidate(3, s1);
+    const auto code = [&](BytesView one, BytesView other) {
+        return update::check_bootloader_images(one, other, keys).error().code();
+    };
+    EXPECT_EQ(code(left, application), Errc::image_malformed);
+    EXPECT_EQ(code(left, newer), Errc::image_malformed);
+    EXPECT_EQ(code(left, left), Errc::image_malformed);
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "coap/block2_server.hpp"
-#include "tests/scenario/world.hpp"
+#include "tests/scenario/wire.hpp"
 
 using namespace fota;
 using namespace fota::test;
@@ -15,27 +15,9 @@ using virtdev::Quirk;
 
 namespace {
 
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
-}
-
-Bytes running(World& world) {
-    return world.board->running()->hash;
-}
-Bytes new_hash(World& world) {
-    return to_bytes(image::parse(world.new_image)->hash(world.new_image));
-}
-
 struct PullWorld : World {
     explicit PullWorld(WorldOptions options) : World(std::move(options)) { policy.method = update::Method::pull; }
 };
-
-void expect_updated(World& world) {
-    const auto report = world.push();
-    EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
-    EXPECT_EQ(running(world), new_hash(world));
-    EXPECT_EQ(world.executes, 1);
-}
 
 }  // namespace
 
@@ -217,6 +199,37 @@ TEST(Pull, FromAServerThatIsNotOurs) {
             EXPECT_EQ(report.bytes_sent, 0u);
         } else {
             EXPECT_EQ(report.error->code(), Errc::transfer_failed) << text(report);
+        }
+    }
+}
+
+TEST(Pull, AFetchFromElsewhereIsFollowedByWhatTheDeviceHasStored) {
+    for (const bool stops : {false, true}) {
+        World world({.link = {.delay = 400ms},
+                     .quirks = stops ? virtdev::QuirkSet{Quirk::pull_stops} : virtdev::QuirkSet{},
+                     .image_bytes = 128 * 1024,
+                     .secure = false});
+        world.policy.stall = 5min;
+        VirtualEndpoint other(world.network, "files.example.com:5683");
+        const auto image = world.new_image;
+        other.on_request([&](const ports::Peer&, const coap::Message& request) {
+            const Bytes etag{1};
+            coap::Answer out;
+            out.message = coap::serve_block2(request, {image, etag}).message;
+            return out;
+        });
+        world.policy.package_uri = "coap://files.example.com/app.bin";
+        world.start_push();
+        // Something is told long before it is over.
+        EXPECT_TRUE(world.run_until([&] { return world.last_progress > 10'000; }));
+        EXPECT_LT(world.last_progress, 100'000u);
+        const auto report = world.finish();
+        ASSERT_TRUE(report);
+        if (stops) {
+            EXPECT_EQ(report->error->code(), Errc::transfer_stalled) << text(*report);
+            EXPECT_TRUE(report->error->text().contains("bytes stored")) << text(*report);
+        } else {
+            EXPECT_EQ(report->outcome, Outcome::updated) << text(*report);
         }
     }
 }

@@ -1,5 +1,5 @@
 // The main job in virtual time: every end an update can have, resumption after a kill at every step, and lossy links.
-#include "tests/scenario/world.hpp"
+#include "tests/scenario/wire.hpp"
 
 #include <fmt/format.h>
 
@@ -7,21 +7,6 @@ using namespace fota;
 using namespace fota::test;
 using namespace std::chrono_literals;
 using update::Outcome;
-
-namespace {
-
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
-}
-
-Bytes running(World& world) {
-    return world.board->running()->hash;
-}
-Bytes new_hash(World& world) {
-    return to_bytes(image::parse(world.new_image)->hash(world.new_image));
-}
-
-}  // namespace
 
 TEST(Push, IsProvenAndTheSecondTimeAlreadyInstalled) {
     World world({});
@@ -109,7 +94,11 @@ INSTANTIATE_TEST_SUITE_P(Quirks, EveryClient,
                                          "reboot-in-push", "reset-in-idle", "nul-completes", "no-uri-reset",
                                          "lost-execute-ack", "no-state-persist", "self-confirm-result-8", "same-port",
                                          "no-external-flash-object", "version-dash", "lwm2m-1.0", "no-accept",
-                                         "queue-mode"),
+                                         "queue-mode", "late-first-answer", "first-block-fails", "silent-duplicates",
+                                         "token-context", "keeps-old-context", "wrong-echo", "early-success",
+                                         "connection-lost-once", "deregisters", "stale-result", "auto-upgrade",
+                                         "firmware-object-1.1", "lwm2m-1.2", "alternate-root", "blocked-register",
+                                         "upgradable-bootloader"),
                          [](const auto& info) {
                              auto name = info.param;
                              for (auto& c : name)

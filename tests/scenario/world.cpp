@@ -57,8 +57,10 @@ World::~World() {
 
 void World::start_push() {
     report.reset();
-    if (modem_version_.empty()) {
-        const std::vector keys{test_signer().public_key()};
+    const std::vector keys{test_signer().public_key()};
+    if (!other_candidate.empty()) {
+        target_ = update::check_bootloader_images(new_image, other_candidate, keys).value();
+    } else if (modem_version_.empty()) {
         auto checked = update::check_image(new_image, keys, std::nullopt);
         ASSERT_TRUE(checked) << checked.error().text();
         target_ = std::move(checked->target);

@@ -64,6 +64,12 @@ class World {
     /// DTLS handshakes with the server that runs now.
     std::uint64_t handshakes() const { return server_end_ ? server_end_->statistics().handshakes : 0; }
 
+    /// Updates the second-stage bootloader instead: candidates for s0 and for s1.
+    void use_bootloader_candidates(Bytes s0, Bytes s1) {
+        new_image = std::move(s0);
+        other_candidate = std::move(s1);
+    }
+
     /// Updates the modem instead of the application from now on.
     void use_modem_package(Bytes package, const std::string& version) {
         new_image = std::move(package);
@@ -79,6 +85,7 @@ class World {
     update::Policy policy;
     Bytes old_image;
     Bytes new_image;
+    Bytes other_candidate;
     std::unique_ptr<virtdev::Board> board;
     std::unique_ptr<virtdev::Device> device;
     std::unique_ptr<VirtualEndpoint> device_end;
