@@ -63,6 +63,9 @@ awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
 }
 
 void SmpSerial::try_the_other_framing() {
+    ++silences_;
+    if (framing_ == SmpFraming::raw && silences_ < 2) return;
+    silences_ = 0;
     after_noise_ = framing_ == SmpFraming::raw;
     framing_ = after_noise_ ? SmpFraming::console : SmpFraming::raw;
 }

@@ -14,7 +14,8 @@ namespace fota::adapters {
 
 /// Servers on a console take base64 lines; those with CONFIG_UART_MCUMGR_RAW_PROTOCOL and MCUboot's with
 /// CONFIG_BOOT_SERIAL_RAW_PROTOCOL take messages as they are. Neither answers in the other's framing. `learnt`: until
-/// the first message has come, the framing changes with each silence, consoles first.
+/// the first message has come a silence changes the framing: console once, then raw twice, since a raw server that was
+/// sent a line takes what follows for the rest of a message, for some seconds.
 enum class SmpFraming : std::uint8_t { console, raw, learnt };
 
 class SmpSerial final : public ports::SmpChannel {
@@ -51,6 +52,7 @@ class SmpSerial final : public ports::SmpChannel {
     Options options_;
     SmpFraming framing_;        ///< console or raw
     bool learning_;             ///< nothing has been heard yet
+    int silences_ = 0;          ///< in this framing, while learning
     bool after_noise_ = false;  ///< the last attempt was raw: a console has its bytes at the begin of its line
     std::string name_;
     std::unique_ptr<ports::SerialLine> line_;

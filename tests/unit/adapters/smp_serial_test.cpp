@@ -67,10 +67,18 @@ TEST_F(SmpSerialTest, ARawServerIsFoundAfterOneSilence) {
     EXPECT_TRUE(ask());
 }
 
+TEST_F(SmpSerialTest, ARawServerThatTookTheLineForTheBeginOfAMessage) {
+    line->expect(console(request)).expect(raw_request).expect(raw_request, raw_response);
+    EXPECT_FALSE(ask());
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+}
+
 TEST_F(SmpSerialTest, AConsoleThatWasStillStartingIsFoundAgain) {
     // The raw attempt left bytes at the begin of the console's line: a line of its own follows.
-    line->expect(console(request)).expect(raw_request).expect("\n" + console(request), console(response));
-    line->expect(console(request), console(response));
+    line->expect(console(request)).expect(raw_request).expect(raw_request);
+    line->expect("\n" + console(request), console(response)).expect(console(request), console(response));
+    EXPECT_FALSE(ask());
     EXPECT_FALSE(ask());
     EXPECT_FALSE(ask());
     EXPECT_TRUE(ask());
