@@ -344,10 +344,7 @@ void DtlsServer::establish(const Address& from) {
     deadlines_.erase({association.pending->deadline, from});
     half_open_.remove(association.pending->give_up, from);
     auto replaced = std::move(association.live);
-    if (replaced) {
-        live_.erase(replaced->id);
-        by_silence_.erase(replaced->silence);
-    }
+    if (replaced) leave(*replaced);
     association.live = std::move(association.pending);
     auto& session = *association.live;
     session.id = SessionId{next_session_++};
@@ -358,10 +355,15 @@ void DtlsServer::establish(const Address& from) {
     session.silence = by_silence_.insert(by_silence_.end(), session.id);
     live_.emplace(session.id, &session);
     const auto id = session.id;
+    const auto identity = session.identity;
+    of_identity_[identity].push_back(id);
     if (replaced) sink_.closed(replaced->id);
+    if (const auto own = of_identity_.find(identity);
+        own != of_identity_.end() && own->second.size() > limits_.sessions_per_identity)
+        drop(own->second.front());
     while (live_.size() > limits_.sessions) drop(by_silence_.front());
     if (const auto still = live_.find(id); still != live_.end()) {
-        sink_.established(id, from, std::string(still->second->identity));
+        sink_.established(id, from, identity);
         read_all(id);  // what came behind the Finished message in the same datagram
     }
 }
@@ -403,13 +405,20 @@ void DtlsServer::send(SessionId id, BytesView plaintext) {
     SSL_free_buffers(ssl);
 }
 
+void DtlsServer::leave(const Connection& session) {
+    live_.erase(session.id);
+    by_silence_.erase(session.silence);
+    const auto own = of_identity_.find(session.identity);
+    std::erase(own->second, session.id);
+    if (own->second.empty()) of_identity_.erase(own);
+}
+
 void DtlsServer::drop(SessionId id) {
     const auto found = live_.find(id);
     if (found == live_.end()) return;
     auto& association = associations_.at(found->second->wire.peer);
     const auto dropped = std::move(association.live);
-    by_silence_.erase(dropped->silence);
-    live_.erase(found);
+    leave(*dropped);
     erase_if_unused(dropped->wire.peer);
     sink_.closed(id);
 }
