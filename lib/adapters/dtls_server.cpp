@@ -356,11 +356,9 @@ void DtlsServer::establish(const Address& from) {
     live_.emplace(session.id, &session);
     const auto id = session.id;
     const auto identity = session.identity;
-    of_identity_[identity].push_back(id);
+    of_identity_.emplace(std::hash<std::string>()(identity), id);
     if (replaced) sink_.closed(replaced->id);
-    if (const auto own = of_identity_.find(identity);
-        own != of_identity_.end() && own->second.size() > limits_.sessions_per_identity)
-        drop(own->second.front());
+    make_room_for_session_of(identity);
     while (live_.size() > limits_.sessions) drop(by_silence_.front());
     if (const auto still = live_.find(id); still != live_.end()) {
         sink_.established(id, from, identity);
@@ -408,9 +406,20 @@ void DtlsServer::send(SessionId id, BytesView plaintext) {
 void DtlsServer::leave(const Connection& session) {
     live_.erase(session.id);
     by_silence_.erase(session.silence);
-    const auto own = of_identity_.find(session.identity);
-    std::erase(own->second, session.id);
-    if (own->second.empty()) of_identity_.erase(own);
+    auto [own, end] = of_identity_.equal_range(std::hash<std::string>()(session.identity));
+    own = std::find_if(own, end, [&](const auto& each) { return each.second == session.id; });
+    if (own != end) of_identity_.erase(own);
+}
+
+void DtlsServer::make_room_for_session_of(const std::string& identity) {
+    const auto [begin, end] = of_identity_.equal_range(std::hash<std::string>()(identity));
+    std::size_t count = 0;
+    SessionId oldest{};
+    for (auto it = begin; it != end; ++it) {
+        if (live_.at(it->second)->identity != identity) continue;
+        if (count++ == 0 || it->second < oldest) oldest = it->second;
+    }
+    if (count > limits_.sessions_per_identity) drop(oldest);
 }
 
 void DtlsServer::drop(SessionId id) {

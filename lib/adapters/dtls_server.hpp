@@ -18,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "adapters/dtls_certificate.hpp"
 #include "adapters/half_open.hpp"
@@ -99,6 +98,7 @@ class DtlsServer {
     void advance(Instant now, const Address& from);
     void establish(const Address& from);
     void leave(const Connection& session);
+    void make_room_for_session_of(const std::string& identity);
     void read_all(SessionId session);
     void refuse(const Address& from, std::string_view reason);
     void schedule(Instant now, Connection& pending);
@@ -117,9 +117,10 @@ class DtlsServer {
     std::unique_ptr<Connection> listener_;  ///< reused for every hello; becomes a pending connection on a valid cookie
     std::unordered_map<Address, Association, AddressHash> associations_;
     std::unordered_map<SessionId, Connection*> live_;
-    std::unordered_map<std::string, std::vector<SessionId>> of_identity_;  ///< oldest first
-    std::list<SessionId> by_silence_;                                      ///< longest silent first
-    std::set<std::pair<Instant, Address>> deadlines_;                      ///< of pending handshakes
+    std::unordered_multimap<std::size_t, SessionId>
+        of_identity_;                                  ///< by the identity's hash: a name per device is memory
+    std::list<SessionId> by_silence_;                  ///< longest silent first
+    std::set<std::pair<Instant, Address>> deadlines_;  ///< of pending handshakes
     std::uint64_t next_session_ = 1;
 };
 
