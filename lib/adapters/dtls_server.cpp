@@ -344,10 +344,7 @@ void DtlsServer::establish(const Address& from) {
     deadlines_.erase({association.pending->deadline, from});
     half_open_.remove(association.pending->give_up, from);
     auto replaced = std::move(association.live);
-    if (replaced) {
-        live_.erase(replaced->id);
-        by_silence_.erase(replaced->silence);
-    }
+    if (replaced) leave(*replaced);
     association.live = std::move(association.pending);
     auto& session = *association.live;
     session.id = SessionId{next_session_++};
@@ -358,10 +355,13 @@ void DtlsServer::establish(const Address& from) {
     session.silence = by_silence_.insert(by_silence_.end(), session.id);
     live_.emplace(session.id, &session);
     const auto id = session.id;
+    const auto identity = session.identity;
+    of_identity_.emplace(std::hash<std::string>()(identity), id);
     if (replaced) sink_.closed(replaced->id);
+    make_room_for_session_of(identity);
     while (live_.size() > limits_.sessions) drop(by_silence_.front());
     if (const auto still = live_.find(id); still != live_.end()) {
-        sink_.established(id, from, std::string(still->second->identity));
+        sink_.established(id, from, identity);
         read_all(id);  // what came behind the Finished message in the same datagram
     }
 }
@@ -403,13 +403,31 @@ void DtlsServer::send(SessionId id, BytesView plaintext) {
     SSL_free_buffers(ssl);
 }
 
+void DtlsServer::leave(const Connection& session) {
+    live_.erase(session.id);
+    by_silence_.erase(session.silence);
+    auto [own, end] = of_identity_.equal_range(std::hash<std::string>()(session.identity));
+    own = std::find_if(own, end, [&](const auto& each) { return each.second == session.id; });
+    if (own != end) of_identity_.erase(own);
+}
+
+void DtlsServer::make_room_for_session_of(const std::string& identity) {
+    const auto [begin, end] = of_identity_.equal_range(std::hash<std::string>()(identity));
+    std::size_t count = 0;
+    SessionId oldest{};
+    for (auto it = begin; it != end; ++it) {
+        if (live_.at(it->second)->identity != identity) continue;
+        if (count++ == 0 || it->second < oldest) oldest = it->second;
+    }
+    if (count > limits_.sessions_per_identity) drop(oldest);
+}
+
 void DtlsServer::drop(SessionId id) {
     const auto found = live_.find(id);
     if (found == live_.end()) return;
     auto& association = associations_.at(found->second->wire.peer);
     const auto dropped = std::move(association.live);
-    by_silence_.erase(dropped->silence);
-    live_.erase(found);
+    leave(*dropped);
     erase_if_unused(dropped->wire.peer);
     sink_.closed(id);
 }

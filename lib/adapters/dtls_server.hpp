@@ -54,7 +54,9 @@ class DtlsServer {
     };
 
     struct Limits {
-        std::size_t sessions = 50'000;            ///< the one that was silent longest makes room
+        std::size_t sessions = 50'000;  ///< the one that was silent longest makes room
+        /// One device's, from as many addresses; its oldest makes room, so that nobody with one key displaces others.
+        std::size_t sessions_per_identity = 8;
         std::size_t handshakes = 1'024;           ///< in progress, all with a verified address; see HalfOpen
         std::size_t handshakes_per_source = 128;  ///< a carrier's NAT has many devices behind one address
         Milliseconds handshake_time{60'000};      ///< NB-IoT needs tens of seconds
@@ -95,6 +97,8 @@ class DtlsServer {
     void feed_pending(Instant now, const Address& from, BytesView datagram);
     void advance(Instant now, const Address& from);
     void establish(const Address& from);
+    void leave(const Connection& session);
+    void make_room_for_session_of(const std::string& identity);
     void read_all(SessionId session);
     void refuse(const Address& from, std::string_view reason);
     void schedule(Instant now, Connection& pending);
@@ -113,6 +117,8 @@ class DtlsServer {
     std::unique_ptr<Connection> listener_;  ///< reused for every hello; becomes a pending connection on a valid cookie
     std::unordered_map<Address, Association, AddressHash> associations_;
     std::unordered_map<SessionId, Connection*> live_;
+    std::unordered_multimap<std::size_t, SessionId>
+        of_identity_;                                  ///< by the identity's hash: a name per device is memory
     std::list<SessionId> by_silence_;                  ///< longest silent first
     std::set<std::pair<Instant, Address>> deadlines_;  ///< of pending handshakes
     std::uint64_t next_session_ = 1;

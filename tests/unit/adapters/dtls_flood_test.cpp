@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
+#include <cstring>
+#include <map>
 #include <memory>
 
 #include "adapters/dtls_server.hpp"
@@ -51,16 +54,21 @@ TEST(HalfOpenHandshakes, a_source_is_64_bits_of_ipv6_and_mapped_ipv4_is_ipv4) {
 /// A client on memory alone.
 class MemoryClient {
   public:
-    explicit MemoryClient(Address address) : address(std::move(address)) {
+    explicit MemoryClient(Address address, std::string identity = "device-1")
+        : address(std::move(address)), identity_(std::move(identity)) {
         context_.reset(SSL_CTX_new(DTLS_client_method()));
         SSL_CTX_set_cipher_list(context_.get(), "PSK-AES128-CCM8:@SECLEVEL=0");
         SSL_CTX_set_psk_client_callback(
-            context_.get(), [](SSL*, const char*, char* identity, unsigned, unsigned char* key, unsigned) -> unsigned {
-                std::strcpy(identity, "device-1");
+            context_.get(),
+            [](SSL* ssl, const char*, char* identity, unsigned room, unsigned char* key, unsigned) -> unsigned {
+                const auto& name = *static_cast<const std::string*>(SSL_get_app_data(ssl));
+                if (name.size() + 1 > room) return 0;
+                std::memcpy(identity, name.c_str(), name.size() + 1);
                 std::fill_n(key, 16, std::uint8_t{7});
                 return 16;
             });
         ssl_.reset(SSL_new(context_.get()));
+        SSL_set_app_data(ssl_.get(), &identity_);
         SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
         SSL_set_connect_state(ssl_.get());
         DTLS_set_link_mtu(ssl_.get(), 1'280);
@@ -81,6 +89,7 @@ class MemoryClient {
     const Address address;
 
   private:
+    std::string identity_;
     struct Free {
         void operator()(SSL* ssl) const { SSL_free(ssl); }
         void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -94,6 +103,7 @@ struct DtlsFlood : testing::Test, DtlsServer::Sink {
     std::map<Address, MemoryClient*> clients;
     std::map<std::string, int, std::less<>> reasons;
     int sessions = 0;
+    std::vector<std::uint64_t> ended;
     std::size_t bytes_out = 0;
     std::size_t bytes_in = 0;
     Instant now{std::chrono::hours(1)};
@@ -106,7 +116,10 @@ struct DtlsFlood : testing::Test, DtlsServer::Sink {
     }
     void established(SessionId, const Address&, const std::string&) override { ++sessions; }
     void received(SessionId, BytesView) override {}
-    void closed(SessionId) override { --sessions; }
+    void closed(SessionId session) override {
+        --sessions;
+        ended.push_back(session.value);
+    }
     void refused(std::string_view reason, std::string_view) override { ++reasons[std::string(reason)]; }
 
     /// The next flight of the client reaches the server.
@@ -156,6 +169,22 @@ TEST_F(DtlsFlood, from_many_addresses_is_bounded_and_ends_with_its_time) {
     MemoryClient device(at("10.0.0.7", 5'684));
     for (int i = 0; i < 4 && !device.established(); ++i) step(device);
     EXPECT_TRUE(device.established());
+}
+
+TEST_F(DtlsFlood, of_sessions_of_one_device_displaces_its_own) {
+    MemoryClient other(at("10.0.0.7", 5'684), "device-2");
+    for (int i = 0; i < 4; ++i) step(other);
+    ASSERT_TRUE(other.established());
+    for (int port = 1; port <= 100; ++port) {
+        MemoryClient one(at("10.6.6.6", port));
+        for (int i = 0; i < 4; ++i) step(one);
+        ASSERT_TRUE(one.established());
+        clients.erase(one.address);
+    }
+    EXPECT_EQ(server.sessions(), 1 + limits.sessions_per_identity);
+    ASSERT_EQ(ended.size(), 100 - limits.sessions_per_identity);
+    EXPECT_EQ(ended.front(), 2u) << "session 1 is the other device's";
+    EXPECT_TRUE(std::ranges::is_sorted(ended));
 }
 
 TEST_F(DtlsFlood, without_cookies_leaves_nothing_and_draws_no_more_than_it_sends) {
