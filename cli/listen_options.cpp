@@ -6,6 +6,7 @@
 
 #include "adapters/net_address.hpp"
 #include "base/text.hpp"
+#include "cli/files.hpp"
 
 namespace fota::cli {
 
@@ -18,6 +19,12 @@ void bind_listen_options(CLI::App& app, ListenOptions& o) {
     app.add_option("--credentials", o.credentials, "JSON file of endpoints, identities and keys, mode 0600")
         ->type_name("F");
     app.add_option("--psk", o.psk, "one device's key: EP=IDENTITY:@KEYFILE (hex text, mode 0600)");
+    auto* certificate = app.add_option("--certificate", o.certificate,
+                                       "PEM: this server's certificate (P-256 or P-384) and its issuers; devices may "
+                                       "then come with certificates that name their endpoint");
+    auto* key = app.add_option("--certificate-key", o.certificate_key, "PEM: its private key, mode 0600");
+    auto* ca = app.add_option("--client-ca", o.client_ca, "PEM: who issues the devices' certificates");
+    for (auto* each : {certificate, key, ca}) each->type_name("F");
     app.add_flag("--insecure-plain", o.insecure_plain,
                  "serve CoAP in clear, on 127.0.0.1:5683 unless --listen is given");
     app.add_option("--profile", o.profile, "what to expect of the link: lte-m, nb-iot or lan");
@@ -34,7 +41,12 @@ Result<> fill_listen_job(Program& program, const ListenOptions& options, ListenJ
                       "--profile lte-m");
     job.profile = *profile;
     job.plain = options.insecure_plain;
-    if (options.insecure_plain && (!options.credentials.empty() || !options.psk.empty()))
+    const auto given = {!options.certificate.empty(), !options.certificate_key.empty(), !options.client_ca.empty()};
+    if (std::ranges::count(given, true) % given.size() != 0)
+        return misuse("expected --certificate, --certificate-key and --client-ca, found not all of them",
+                      "the three go together; --psk and --credentials need none of them");
+    if (options.insecure_plain &&
+        (!options.credentials.empty() || !options.psk.empty() || !options.certificate.empty()))
         return misuse("expected credentials or --insecure-plain, found both",
                       "a device that has credentials is never accepted in clear");
     job.listen = program.config.value_or(options.listen, "listen");
@@ -46,19 +58,36 @@ Result<> fill_listen_job(Program& program, const ListenOptions& options, ListenJ
     return {};
 }
 
+namespace {
+
+Result<> fill_certificate(const ListenOptions& options, ListenJob& job) {
+    auto out = std::make_shared<adapters::ServerCertificate>();
+    TRY(out->chain, read_file(options.certificate, small_file_limit));
+    TRY(out->key, read_secret_file(options.certificate_key));
+    TRY(out->client_ca, read_file(options.client_ca, small_file_limit));
+    job.certificate = std::move(out);
+    return {};
+}
+
+}  // namespace
+
 Result<> fill_credentials(Program& program, const ListenOptions& options, const std::vector<std::string>& endpoints,
                           ListenJob& job) {
     if (job.plain) return {};
     const auto file = program.config.value_or(options.credentials, "credentials");
-    if (file.empty() && options.psk.empty())
+    if (!options.certificate.empty()) {
+        TRY_VOID(fill_certificate(options, job));
+    } else if (file.empty() && options.psk.empty()) {
         return misuse("expected the device's credentials, found none",
                       "--credentials FILE, or --psk EP=IDENTITY:@KEYFILE; on a bench --insecure-plain");
+    }
     if (!file.empty()) {
         TRY_VOID(job.credentials.load(file));
     }
     for (const auto& argument : options.psk) {
         TRY_VOID(job.credentials.add_argument(argument));
     }
+    if (job.certificate) return {};
     for (const auto& endpoint : endpoints) {
         const bool known =
             std::ranges::any_of(job.credentials.devices(), [&](const auto& each) { return each.endpoint == endpoint; });

@@ -1,11 +1,13 @@
 // How devices reach this process: the options that push and the device commands share.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "adapters/credentials.hpp"
+#include "adapters/dtls_certificate.hpp"
 #include "cli/program.hpp"
 #include "server/link_profile.hpp"
 
@@ -16,6 +18,9 @@ struct ListenOptions {
     std::string listen;
     std::string credentials;
     std::vector<std::string> psk;
+    std::string certificate;
+    std::string certificate_key;
+    std::string client_ca;
     bool insecure_plain = false;
     std::string profile;
     std::string wait;
@@ -28,6 +33,8 @@ struct ListenJob {
     server::LinkProfile profile;
     std::string profile_name;
     adapters::Credentials credentials;  ///< unused with `plain`
+    std::shared_ptr<const adapters::ServerCertificate>
+        certificate;  ///< devices may come with certificates of their own
     bool plain = false;
     std::string listen;
     std::string state_dir;
@@ -35,7 +42,8 @@ struct ListenJob {
 
 /// All but the credentials. Errc::usage with a hint.
 Result<> fill_listen_job(Program& program, const ListenOptions& options, ListenJob& job);
-/// The credentials, which must hold each of the endpoints; nothing with `plain`. Reads files.
+/// The credentials, which must hold each of the endpoints unless devices may come with certificates; nothing with
+/// `plain`. Reads files.
 Result<> fill_credentials(Program& program, const ListenOptions& options, const std::vector<std::string>& endpoints,
                           ListenJob& job);
 /// Errc::usage with a hint.

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/text.hpp"
+#include "ports/peer_identity.hpp"
 
 namespace fota::cli {
 namespace {
@@ -17,6 +18,7 @@ constexpr auto seen_fact = "registered";
 Result<std::unique_ptr<adapters::UdpEndpoint>> listen(boost::asio::io_context& io, const ListenJob& job) {
     adapters::UdpEndpoint::Options options;
     options.listen = job.listen;
+    options.certificate = job.certificate;
     if (!job.plain)
         options.psk = [&job](std::string_view identity) -> const Secret<Bytes>* {
             const auto* device = job.credentials.find(identity);
@@ -65,9 +67,10 @@ std::string Serving::what_arrived() const {
 
 std::optional<std::string> Serving::refusal_of(const std::string& endpoint) const {
     if (const auto reason = server_->refusal(endpoint); !reason.empty()) return reason;
+    const auto& refused = endpoint_->statistics().refused_identities;
+    if (const auto it = refused.find(ports::certificate_identity(endpoint)); it != refused.end()) return it->second;
     for (const auto& device : job_.credentials.devices()) {
         if (device.endpoint != endpoint) continue;
-        const auto& refused = endpoint_->statistics().refused_identities;
         if (const auto it = refused.find(device.identity); it != refused.end()) return it->second;
     }
     return std::nullopt;
