@@ -133,6 +133,7 @@ Result<> prepare_bootloader(Program& program, const Options& options, Prepared& 
     if (key_file.empty())
         return misuse("expected the public key MCUboot checks its own update with, found none", "--key PUB.pem");
     TRY(const auto key, load_public_key(key_file));
+    TRY(out.image, read_file(options.image, image_file_limit));
     auto package = image::read_dfu_zip(out.image);
     if (!package) return Failure(std::move(package.error()).in(shown_path(options.image)).with("file", options.image));
     out.package = std::move(*package);
