@@ -39,7 +39,11 @@ Result<SerialInput> from_bundle(const SerialInputOptions& options, BytesView tex
     if (const auto* layout = bundle.find(BundleRole::layout)) {
         TRY(out.context, baseline_context(layout->content, layout->name));
     }
-    if (const auto* manifest = bundle.find(BundleRole::release)) {
+    const auto* manifest = bundle.find(BundleRole::release);
+    if (manifest == nullptr && !options.release_key.empty())
+        return misuse("expected a release in the bundle for --release-key, found none",
+                      "put it in: fotactl bundle create --release F");
+    if (manifest != nullptr) {
         TRY(out.manifest, open_release(manifest->content, manifest->name,
                                        {options.release_key, options.release_key.empty() ? key_file : "",
                                         options.release_key.empty() ? options.key : ""}));

@@ -169,6 +169,9 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     TRY(out.job.policy, policy_of(options));
     TRY_VOID(fill_listen_job(program, options, out.job));
 
+    if (!options.release_key.empty() && (options.how.bootloader() || options.how.modem()))
+        return misuse("expected a release of an application for --release-key, found another --component",
+                      "leave out --release-key: such packages come without a release");
     if (options.how.bootloader()) {
         TRY_VOID(prepare_bootloader(program, options, out));
         return out;

@@ -111,7 +111,8 @@ void add_release_create(CLI::App& group, Program& program) {
                 ->type_name("IMG")
                 ->required();
             bind_signing(app, o.signing);
-            app.add_option("--board", o.board, "the device's board must begin with this (default: the layout's)")
+            app.add_option("--board", o.board,
+                           "the device's board, with or without its qualifiers (default: the layout's)")
                 ->type_name("NAME");
             app.add_option("--soc", o.soc, "the SoC (default: the layout's)")->type_name("NAME");
             app.add_option("--layout", o.layout, "build directory or baseline whose slots it is made for")

@@ -286,7 +286,8 @@ void add_serial_update(CLI::App& serial, Program& program) {
                 ->type_name("EP");
             app.add_option("--results", o.results, "where a bundle's results are kept (default: BUNDLE.results)")
                 ->type_name("F");
-            app.add_option("--board", o.board, "the device's board must begin with this")->type_name("NAME");
+            app.add_option("--board", o.board, "what the device's board must be, with or without its qualifiers")
+                ->type_name("NAME");
             app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version")->type_name("REASON");
             app.add_flag("--confirm", o.confirm, "no test: permanent before the reset, without a way back");
         },

@@ -75,6 +75,8 @@ Result<> use_certificate(ssl_ctx_st* context, const ServerCertificate& certifica
     }
     ERR_clear_error();  // the end of a PEM file is an error to OpenSSL
     if (count == 0) return unusable("expected the certificates of the devices' issuers in PEM, found none");
+    // The issuer that was named is trusted, and not whoever issued that one.
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
     X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(context), certificate_strength);
     SSL_CTX_set_max_cert_list(context, longest_client_chain);
     if (SSL_CTX_set1_groups_list(context, "P-256:P-384") != 1 ||
@@ -84,8 +86,10 @@ Result<> use_certificate(ssl_ctx_st* context, const ServerCertificate& certifica
 }
 
 std::optional<std::string> endpoint_of(const x509_st* certificate) {
+    int critical = 0;
     const Owned<GENERAL_NAMES> names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, nullptr)));
+    if (!names && critical != -1) return std::nullopt;  // twice, or not readable
     std::optional<std::string> found;
     for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const auto* name = sk_GENERAL_NAME_value(names.get(), i);

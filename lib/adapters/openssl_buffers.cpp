@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -26,6 +27,9 @@ constexpr std::size_t warm_blocks = 16;
 class Pages {
   public:
     Pages() noexcept {
+        // What is given back is whole pages: a block that shared one with its neighbour would take that one's bytes
+        // along.
+        if (block_size % static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) != 0) return;
         void* const range = ::mmap(nullptr, block_size * block_count, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (range == MAP_FAILED) return;

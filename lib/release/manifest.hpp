@@ -30,7 +30,7 @@ struct Manifest {
     Bytes image_hash;        ///< "image_hash": its hash TLV, 32, 48 or 64 bytes
     image::Version version;  ///< "version", of its header
     Bytes key_hash;          ///< "key_hash": its KEYHASH TLV; empty: it has none
-    std::string board;       ///< "board": the name that a device's board begins with; "": any; at most 64 bytes
+    std::string board;       ///< "board": the device's board, with or without its qualifiers; "": any; at most 64 bytes
     std::string soc;         ///< "soc"; "": not said; at most 64 bytes
     std::optional<Digest256> layout;   ///< "layout": digest of the slot layout it was made for
     VersionRange replaces;             ///< "min_version" and "max_version" of what it may take the place of

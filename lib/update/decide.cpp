@@ -68,12 +68,19 @@ std::optional<Error> version_fault(const DeviceFacts& facts, const Target& targe
 }
 
 std::optional<Error> board_fault(const DeviceFacts& facts, const Policy& policy) {
-    if (policy.board.empty() || facts.model.empty() || facts.model.starts_with(policy.board)) return std::nullopt;
+    if (policy.board.empty() || facts.model.empty() || is_board(facts.model, policy.board)) return std::nullopt;
     return Error(Errc::board_mismatch,
                  fmt::format("expected board {} (3/0/1), found {}", printable(policy.board), printable(facts.model)));
 }
 
 }  // namespace
+
+bool is_board(std::string_view reported, std::string_view name) {
+    if (!reported.starts_with(name)) return false;
+    if (reported.size() == name.size()) return true;
+    const char next = reported[name.size()];
+    return !((next >= '0' && next <= '9') || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z'));
+}
 
 std::optional<ReportedVersion> parse_reported(const std::string& text) {
     std::string_view rest = text;

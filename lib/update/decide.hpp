@@ -20,6 +20,10 @@ struct ReportedVersion {
 };
 std::optional<ReportedVersion> parse_reported(const std::string& text);
 
+/// Whether a board, as a device or a build names it ("nrf9160dk/nrf9160/ns", "nrf9160dk_nrf9160"), is the one of this
+/// name: "nrf9160dk" is, "thingy91" is none of "thingy91x".
+bool is_board(std::string_view reported, std::string_view name);
+
 /// The version that counts for this component, as the device writes it; "" when it tells none.
 std::string reported_version(const DeviceFacts& facts, const Target& target);
 

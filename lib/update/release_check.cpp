@@ -10,7 +10,7 @@ namespace {
 
 /// "nrf9160dk" and "nrf9160dk/nrf9160/ns" are the same board; so the update compares it with the device's word.
 bool same_board(std::string_view a, std::string_view b) {
-    return a.starts_with(b) || b.starts_with(a);
+    return is_board(a, b) || is_board(b, a);
 }
 
 }  // namespace

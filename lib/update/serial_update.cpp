@@ -8,6 +8,7 @@
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "smp/refusal.hpp"
+#include "update/decide.hpp"
 
 namespace fota::update {
 
@@ -107,7 +108,7 @@ awaitable<Result<>> Runner::connect() {
 Result<Runner::Next> Runner::plan() {
     step(SerialStep::plan);
     const auto* running = device_.running();
-    if (!policy_.board.empty() && !device_.board.empty() && !device_.board.starts_with(policy_.board))
+    if (!policy_.board.empty() && !device_.board.empty() && !is_board(device_.board, policy_.board))
         return fail(Errc::board_mismatch,
                     fmt::format("expected board {}, found {}", printable(policy_.board), printable(device_.board)));
     if (device_.mode == SmpMode::recovery) {

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import select
 import subprocess
 import sys
 import unittest
@@ -73,10 +74,11 @@ class Certificates(Bench):
         first = next(event for event in events if event["event"] != "step")
         self.assertEqual((first["event"], first["endpoint"]), ("registered", ENDPOINT), first)
         # CoAP 2.01, with the message id and token of the request, through the same session.
+        self.assertTrue(select.select([client.stdout], [], [], 30)[0], "no answer")
         self.assertEqual(client.stdout.read(5), bytes([0x61, 0x41, 0x12, 0x34, 0x77]))
 
     def test_a_certificate_speaks_for_its_own_endpoint_alone(self):
-        process = self.push(endpoint=OTHER, wait="6s")
+        process = self.push(endpoint=OTHER, wait="15s")
         self.client(OTHER)
         out, _ = process.communicate(timeout=60)
         result = json.loads(out.strip().splitlines()[-1])
@@ -85,7 +87,7 @@ class Certificates(Bench):
     def test_a_stranger_with_a_certificate_of_another_factory(self):
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                      "stranger.key", "-out", "stranger.pem", "-subj", f"/CN={ENDPOINT}", "-days", "2")
-        process = self.push(wait="6s")
+        process = self.push(wait="15s")
         self.client(ENDPOINT, "stranger")
         out, _ = process.communicate(timeout=60)
         result = json.loads(out.strip().splitlines()[-1])

@@ -115,8 +115,9 @@ class DtlsTestClient {
   private:
     awaitable<void> readable() {
         timer_.expires_after(std::chrono::milliseconds(200));
-        timer_.async_wait([this](boost::system::error_code error) {
-            if (!error) socket_.cancel();
+        // The handler may be on its way when the client is gone.
+        timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+            if (!error && !alive.expired()) socket_.cancel();
         });
         co_await socket_.async_wait(boost::asio::ip::udp::socket::wait_read,
                                     boost::asio::as_tuple(boost::asio::use_awaitable));
@@ -133,6 +134,7 @@ class DtlsTestClient {
     std::unique_ptr<SSL_CTX, Free> context_;
     std::unique_ptr<SSL, Free> ssl_;
     std::uint16_t id_ = 0;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace fota::adapters::test

@@ -22,6 +22,15 @@ Bytes delta() {
 
 }  // namespace
 
+TEST(Board, IsKnownByItsNameWithAnyQualifiers) {
+    for (const auto* same : {"nrf9160dk", "nrf9160dk/nrf9160/ns", "nrf9160dk@1.0.0/nrf9160/ns", "nrf9160dk_nrf9160_ns"})
+        EXPECT_TRUE(is_board(same, "nrf9160dk")) << same;
+    EXPECT_TRUE(is_board("nrf9160dk/nrf9160/ns", "nrf9160dk/nrf9160"));
+    for (const auto* other : {"nrf9160dk2", "nrf9160", "nrf9161dk/nrf9161/ns", ""})
+        EXPECT_FALSE(is_board(other, "nrf9160dk")) << other;
+    EXPECT_FALSE(is_board("thingy91x/nrf9151/ns", "thingy91"));
+}
+
 TEST(ChooseObject, PrefersTheAdvancedOneAndEachComponentsInstance) {
     const auto both = with({{5, 0, ""}, {33629, 0, ""}, {33629, 1, ""}});
     EXPECT_EQ(choose_object(both, Component::app, {}), (lwm2m::FirmwareObject{33629, 0}));
