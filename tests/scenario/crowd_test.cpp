@@ -92,6 +92,7 @@ TEST(Crowd, FourHundredDevicesSleepInOneProcess) {
     ASSERT_EQ(registered.size(), crowd);
     const auto each = (own_memory() - before) / crowd;
     fmt::print("{} running devices, {} bytes of memory each\n", crowd, each);
+    EXPECT_LT(each, 250'000u);
 
     clock.run_until([] { return false; }, 5h);
     for (const auto& member : members) {
