@@ -85,12 +85,12 @@ TEST(Crowd, FourHundredDevicesSleepInOneProcess) {
 
     std::vector<std::unique_ptr<Member>> members;
     members.reserve(crowd);
-    const auto before = own_memory();
+    const auto before = memory_in_use();
     for (std::size_t i = 0; i < crowd; ++i)
         members.push_back(std::make_unique<Member>(io, network, clock, i, board(i), image));
     clock.run_until([&] { return registered.size() == crowd; }, 1h);
     ASSERT_EQ(registered.size(), crowd);
-    const auto each = (own_memory() - before) / crowd;
+    const auto each = (memory_in_use() - before) / crowd;
     fmt::print("{} running devices, {} bytes of memory each\n", crowd, each);
     EXPECT_LT(each, 250'000u);
 
