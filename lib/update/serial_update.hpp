@@ -22,7 +22,7 @@ struct SerialPolicy {
     std::optional<std::uint32_t> window;  ///< instead of the device's number of buffers
     bool permanent = false;               ///< no test: the image is confirmed before the reset and cannot be reverted
     bool signature_verified = true;       ///< else recovery is refused: it overwrites what runs and checks nothing
-    std::string board;                    ///< the device's board must begin with it; "" when nothing is known
+    std::string board;                    ///< what the device's must be, see is_board(); "" when nothing is known
     std::optional<std::string> downgrade_reason;
     release::VersionRange replaces;  ///< what the release may take the place of; open without one
 };

@@ -59,7 +59,7 @@ struct Policy {
     std::optional<std::string> expect_version;
     /// Why an older version may replace a newer one; absent: it may not.
     std::optional<std::string> downgrade_reason;
-    /// Board name that 3/0/1 must begin with ("nrf9160dk"); "" when nothing is known.
+    /// The board that 3/0/1 must name ("nrf9160dk", see is_board()); "" when nothing is known.
     std::string board;
     /// What the release may take the place of; open without one. Nobody overrides it, --allow-downgrade included.
     release::VersionRange replaces;

@@ -2,39 +2,16 @@
 #include <gmock/gmock.h>
 
 #include "ports/peer_identity.hpp"
-#include "unit/adapters/dtls_test_client.hpp"
-#include "unit/adapters/loop.hpp"
-#include "unit/adapters/test_certificates.hpp"
+#include "unit/adapters/certificate_server.hpp"
 
 namespace fota::adapters::test {
 namespace {
 
 constexpr const char* gcm = "ECDHE-ECDSA-AES128-GCM-SHA256";
 
-struct DtlsCertificate : testing::Test {
-    Loop loop;
-    Keys keys;
-    ports::Credentials by_key = keys.add("device-1");
-    Issued authority = issue({.common_name = "devices", .authority = true});
+struct DtlsCertificate : CertificateServer {
     Issued stranger = issue({.common_name = "devices", .authority = true});
-    Issued own = issue({.common_name = "server.example"});
-    std::unique_ptr<UdpEndpoint> server = open();
-    std::optional<ports::Peer> last;
 
-    std::unique_ptr<UdpEndpoint> open() {
-        UdpEndpoint::Options options;
-        options.listen = "127.0.0.1:0";
-        options.psk = keys.lookup();
-        options.certificate = std::make_shared<ServerCertificate>(
-            ServerCertificate{certificate_pem(own), Secret<Bytes>(key_pem(own)), certificate_pem(authority)});
-        auto opened = UdpEndpoint::open(loop.io.get_executor(), std::move(options));
-        if (!opened) throw std::runtime_error(opened.error().text());
-        (*opened)->on_request([this](const ports::Peer& peer, const coap::Message& request) {
-            last = peer;
-            return echo(request);
-        });
-        return std::move(*opened);
-    }
     /// "" when established, else the reason by which the server counts the refusal.
     std::string attempt(const Issued* device, const char* suite = gcm) {
         const auto before = server->statistics().refused;
@@ -99,6 +76,16 @@ TEST_F(DtlsCertificate, refusals_are_counted_and_named) {
     EXPECT_EQ(server->sessions(), 1u);
 }
 
+TEST_F(DtlsCertificate, the_issuer_that_was_named_is_enough_and_its_siblings_are_not) {
+    const auto factory = issue({.common_name = "factory", .authority = true}, &authority);
+    const auto sibling = issue({.common_name = "sibling", .authority = true}, &authority);
+    server = open(factory);
+    const auto ours = issue({.common_name = "device-7"}, &factory);
+    EXPECT_EQ(attempt(&ours), "");
+    const auto other = issue({.common_name = "device-7"}, &sibling);
+    EXPECT_EQ(attempt(&other), "certificate not trusted");
+}
+
 TEST_F(DtlsCertificate, without_a_certificate_of_its_own_the_server_knows_only_keys) {
     server = open_server(loop, &keys);
     const auto device = issue({.common_name = "device-7"}, &authority);
@@ -115,6 +102,7 @@ TEST_F(DtlsCertificate, speaks_for_exactly_one_endpoint) {
     EXPECT_EQ(endpoint({.common_name = "a", .names = "IP:10.0.0.1"}), "a");
     EXPECT_EQ(endpoint({.common_name = "a", .names = "DNS:a,DNS:b"}), "(none)");
     EXPECT_EQ(endpoint({.common_name = "a", .names = "DNS:a,URI:urn:b"}), "(none)");
+    EXPECT_EQ(endpoint({.common_name = "a", .names = "DNS:a", .more_names = "DNS:b"}), "(none)");
     EXPECT_EQ(endpoint({.common_name = std::string("device-1\0.evil", 14)}), "(none)");
     EXPECT_EQ(endpoint({}), "(none)");
 }

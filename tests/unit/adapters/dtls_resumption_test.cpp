@@ -2,38 +2,14 @@
 #include <gmock/gmock.h>
 
 #include "ports/peer_identity.hpp"
-#include "unit/adapters/dtls_test_client.hpp"
-#include "unit/adapters/loop.hpp"
-#include "unit/adapters/test_certificates.hpp"
+#include "unit/adapters/certificate_server.hpp"
 
 namespace fota::adapters::test {
 namespace {
 
-struct DtlsResumption : testing::Test {
-    Loop loop;
-    Keys keys;
-    ports::Credentials device = keys.add("device-1");
-    Issued authority = issue({.common_name = "devices", .authority = true});
-    Issued own = issue({.common_name = "server.example"});
-    std::unique_ptr<UdpEndpoint> server = open();
-    std::optional<ports::Peer> last;
-
-    std::unique_ptr<UdpEndpoint> open() {
-        UdpEndpoint::Options options;
-        options.listen = "127.0.0.1:0";
-        options.psk = keys.lookup();
-        options.certificate = std::make_shared<ServerCertificate>(
-            ServerCertificate{certificate_pem(own), Secret<Bytes>(key_pem(own)), certificate_pem(authority)});
-        auto opened = UdpEndpoint::open(loop.io.get_executor(), std::move(options));
-        if (!opened) throw std::runtime_error(opened.error().text());
-        (*opened)->on_request([this](const ports::Peer& peer, const coap::Message& request) {
-            last = peer;
-            return echo(request);
-        });
-        return std::move(*opened);
-    }
+struct DtlsResumption : CertificateServer {
     DtlsTestClient client(const char* suite = "PSK-AES128-CCM8") {
-        return {loop, server->local_address(), {device.identity, device.key.clone()}, suite};
+        return {loop, server->local_address(), {by_key.identity, by_key.key.clone()}, suite};
     }
     DtlsTestClient::Session first_session() {
         auto first = client();
@@ -81,7 +57,7 @@ TEST_F(DtlsResumption, ends_with_the_key) {
     stale.resume(session);
     EXPECT_FALSE(loop.run(stale.handshake())) << "the old key was let in";
     EXPECT_EQ(server->statistics().refused.at("wrong key"), 1u);
-    device = keys.add("device-1");
+    by_key = keys.add("device-1");
     auto fresh = client();
     fresh.resume(session);
     ASSERT_TRUE(loop.run(fresh.handshake()));
@@ -100,7 +76,7 @@ TEST_F(DtlsResumption, ends_with_the_identity) {
 TEST_F(DtlsResumption, a_restarted_server_costs_one_full_handshake) {
     auto session = first_session();
     server.reset();
-    server = open();
+    server = open(authority);
     for (const bool resumed : {false, true}) {
         auto again = client();
         again.resume(session);

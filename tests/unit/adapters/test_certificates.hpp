@@ -28,7 +28,8 @@ struct Issued {
 struct Wanted {
     std::string common_name = {};
     std::string names = {};
-    long days = 30;  ///< from an hour before now; negative: expired
+    std::string more_names = {};  ///< in a second such extension, which no good certificate has
+    long days = 30;               ///< from an hour before now; negative: expired
     bool authority = false;
 };
 
@@ -54,7 +55,8 @@ inline Issued issue(const Wanted& wanted, const Issued* issuer = nullptr) {
         X509_EXTENSION_free(extension);
     };
     extend(NID_basic_constraints, wanted.authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    if (!wanted.names.empty()) extend(NID_subject_alt_name, wanted.names);
+    for (const auto& names : {wanted.names, wanted.more_names})
+        if (!names.empty()) extend(NID_subject_alt_name, names);
     if (X509_sign(certificate, issuer == nullptr ? out.key.get() : issuer->key.get(), EVP_sha256()) == 0)
         throw std::runtime_error("the certificate was not signed");
     return out;
