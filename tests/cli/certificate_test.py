@@ -83,6 +83,7 @@ class Certificates(Bench):
         out, _ = process.communicate(timeout=60)
         result = json.loads(out.strip().splitlines()[-1])
         self.assertEqual((result["outcome"], result["exit"]), ("absent", 13), result)
+        self.assertIn("its certificate names", json.dumps(result))
 
     def test_a_stranger_with_a_certificate_of_another_factory(self):
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",

@@ -32,12 +32,15 @@ class Sign(Case):
 
 
 class Options(Sign):
-    def same(self, ours, theirs, expect=0):
-        """Ed25519 signs the same image with the same bytes."""
-        self.sign(*ours, out="ours.bin")
+    def same(self, ours, theirs, expect=0, payload="app.bin"):
+        """Ed25519 signs the same image with the same bytes, and each option makes another one than none."""
+        self.sign(*ours, out="ours.bin", payload=payload)
         self.run_fotactl("imgtool", "sign", "-k", "ed25519.pem", "-v", "1.2.3+4", "-H", "0x200", "--pad-header", "-S",
-                         "0x40000", "--align", "4", *theirs, "app.bin", "theirs.bin", expect=expect)
-        self.assertEqual((self.dir / "ours.bin").read_bytes(), (self.dir / "theirs.bin").read_bytes(), ours)
+                         "0x40000", "--align", "4", *theirs, payload, "theirs.bin", expect=expect)
+        self.sign(out="bare.bin", payload=payload)
+        made, imgtool, bare = ((self.dir / name).read_bytes() for name in ("ours.bin", "theirs.bin", "bare.bin"))
+        self.assertTrue(made == imgtool, f"{ours} and imgtool's {theirs} differ")
+        self.assertEqual(made == bare, not ours, f"{ours} changed nothing")
 
     def test_each_makes_the_image_imgtool_makes(self):
         self.write("value.bin", b"content of a file")
@@ -64,10 +67,11 @@ class Options(Sign):
                 ((*slot, "--pad"), ("--pad",)),
                 ((*slot, "--test"), ("--test",)),
                 ((*slot, "--confirm", "--max-align", "16"), ("--confirm", "--max-align", "16")),
-                ((*slot, "--pad", "--boot-mode", "overwrite"), ("--pad", "--overwrite-only")),
-                (("--compress", "lzma2armthumb"), ("--compression", "lzma2armthumb"))):
+                ((*slot, "--pad", "--boot-mode", "overwrite"), ("--pad", "--overwrite-only"))):
             with self.subTest(ours):
                 self.same(ours, theirs)
+        self.write("twice.bin", 2 * (self.dir / "app.bin").read_bytes())  # random bytes alone get no smaller
+        self.same(("--compress", "lzma2armthumb"), ("--compression", "lzma2armthumb"), payload="twice.bin")
 
     def test_all_at_once_in_the_order_the_bootloader_expects(self):
         self.sign("--security-counter", "3", "--boot-record", "A", "--dependency", "1,1.0.0", "--vid", "a.example",

@@ -164,7 +164,7 @@ class Serial(Case):
         self.assertEqual((run.exit, run.result["jedec_id"], run.result["size"]), (0, "c2 28 17", 8 << 20), run)
 
     def test_probe_of_a_board_that_says_nothing_of_its_flash(self):
-        run = self.run_fotactl("layout", "probe", "--port", self.prints("hello\r\n"), "--wait", "1s", "--json")
+        run = self.run_fotactl("layout", "probe", "--port", self.prints("hello\r\n"), "--wait", "3s", "--json")
         self.assertEqual((run.exit, run.result["error"]["code"]), (6, "device-absent"), run)
         self.assertIn("bytes of other text", run.result["error"]["message"])
         self.assertIn("jesd216", " ".join(run.result["error"]["hints"]))

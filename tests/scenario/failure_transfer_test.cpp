@@ -11,13 +11,6 @@ using virtdev::QuirkSet;
 
 namespace {
 
-/// Without our own object the device cannot tell what it holds: the hard case.
-QuirkSet stock(std::initializer_list<Quirk> more) {
-    QuirkSet out(more);
-    out.add(Quirk::no_external_flash_object);
-    return out;
-}
-
 bool is_block(const coap::Message& message, std::uint32_t num) {
     const auto block = message.block1();
     return message.code == coap::Code::put && block && block->num == num;
@@ -230,8 +223,7 @@ TEST(Failure, F18_AnUpdateCostsOneHandshakeMore) {
 TEST(Failure, F19_NothingIsSentToADeviceThatSleeps) {
     World world({.quirks = stock({Quirk::queue_mode}), .lifetime = 900s});
     world.policy.stall = 1h;
-    world.start_push();
-    ASSERT_TRUE(world.run_until([&] { return world.last_progress > 20 * 1024; }));
+    push_until(world, 20 * 1024);
     world.network.blackouts.push_back({world.clock.now(), world.clock.now() + 5min});
     const auto report = world.finish();
     ASSERT_TRUE(report);
@@ -251,8 +243,7 @@ TEST(Failure, F19_NothingIsSentToADeviceThatSleeps) {
 TEST(Failure, F20_WorkBeginsWithinASecondOfTheUpdate) {
     World world({.quirks = stock({Quirk::queue_mode}), .lifetime = 900s});
     world.policy.stall = 1h;
-    world.start_push();
-    ASSERT_TRUE(world.run_until([&] { return world.last_progress > 20 * 1024; }));
+    push_until(world, 20 * 1024);
     const auto dark_until = world.clock.now() + 5min;
     world.network.blackouts.push_back({world.clock.now(), dark_until});
     const auto report = world.finish();
@@ -284,8 +275,7 @@ TEST(Failure, F21_WhatRunsIsReadAfterEveryRegistration) {
 
 TEST(Failure, F22_ADeviceThatNeverComesBackEndsWithTheBlockItWasAt) {
     World world({.quirks = stock({})});
-    world.start_push();
-    ASSERT_TRUE(world.run_until([&] { return world.last_progress > 20 * 1024; }));
+    push_until(world, 20 * 1024);
     world.network.filter = [](const auto&, const auto&, BytesView) { return false; };
     const auto report = world.finish();
     ASSERT_TRUE(report);

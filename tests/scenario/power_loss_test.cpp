@@ -256,7 +256,7 @@ TEST_P(LyingFlash, StuckBitsNeverBootABadImage) {
     fmt::print("{}: seed {}\n", swap_mode_name(GetParam()), seed);
     std::mt19937_64 random(seed);
     int refused = 0;
-    for (int i = 0; i < 300 && !HasFatalFailure(); i++) {
+    for (int i = 0; i < 400 && !HasFatalFailure(); i++) {
         SCOPED_TRACE(fmt::format("seed {}, device {}", seed, i));
         Rig rig(GetParam());
         const auto offset = static_cast<std::uint32_t>(random() % slot_size);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +22,24 @@ inline Bytes running(World& world) {
 }
 inline Bytes new_hash(World& world) {
     return to_bytes(image::parse(world.new_image)->hash(world.new_image));
+}
+
+/// A client without our own object, which cannot tell what it holds: only State, Result and the version speak.
+inline virtdev::QuirkSet stock(std::initializer_list<virtdev::Quirk> more) {
+    virtdev::QuirkSet out(more);
+    out.add(virtdev::Quirk::no_external_flash_object);
+    return out;
+}
+
+/// Starts a push and runs until more than so much has been sent.
+inline void push_until(World& world, std::uint64_t bytes) {
+    world.start_push();
+    ASSERT_TRUE(world.run_until([&] { return world.last_progress > bytes; }));
+}
+/// The same, and then the process is gone.
+inline void kill_after(World& world, std::uint64_t bytes) {
+    push_until(world, bytes);
+    world.kill_push();
 }
 
 /// Proven, running, and applied by one Execute.

@@ -26,7 +26,7 @@ inline std::uint64_t own_memory() {
 
 /// The same, as far as it is the program's: the pages that AddressSanitizer keeps for red zones, freed blocks and
 /// shadow are several times what was asked for, and other ones in every run. There it is what was allocated and not
-/// freed.
+/// freed, without mapped flash.
 inline std::uint64_t memory_in_use() {
 #ifdef __SANITIZE_ADDRESS__
     return __sanitizer_get_current_allocated_bytes();

@@ -116,7 +116,7 @@ TEST(Manifest, IsSignedWithEitherKindOfKey) {
     }
 }
 
-TEST(Manifest, NotesThatAreNoUtf8AreNotSigned) {
+TEST(Manifest, NotesThatAreNoUtf8AreSignedWithReplacementCharacters) {
     auto broken = sample();
     broken.notes = "\xff";
     auto key = release::testing::signer(image::KeyType::ed25519);
