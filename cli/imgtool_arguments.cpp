@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "base/trim.hpp"
 
 namespace fota::cli::imgtool {
 namespace {
@@ -239,10 +240,8 @@ Result<Arguments> parse_arguments(std::span<const std::string> words, std::span<
 }
 
 std::optional<std::int64_t> parse_integer(std::string_view text, bool based) {
-    static constexpr std::string_view space = " \t\n\v\f\r";
-    const auto first = text.find_first_not_of(space);
-    if (first == std::string_view::npos) return std::nullopt;
-    text = text.substr(first, text.find_last_not_of(space) - first + 1);
+    text = trim(text);
+    if (text.empty()) return std::nullopt;
     const bool negative = text.starts_with('-');
     if (negative || text.starts_with('+')) text.remove_prefix(1);
 

@@ -2,6 +2,8 @@
 
 #include <openssl/crypto.h>
 
+#include "base/trim.hpp"
+
 namespace fota {
 
 std::string to_hex(BytesView bytes) {
@@ -25,10 +27,7 @@ int nibble(char c) noexcept {
 }  // namespace
 
 std::optional<Bytes> from_hex(std::string_view text) {
-    constexpr std::string_view white = " \t\r\n";
-    const auto first = text.find_first_not_of(white);
-    if (first == std::string_view::npos) return Bytes{};
-    text = text.substr(first, text.find_last_not_of(white) - first + 1);
+    text = trim(text, " \t\r\n");
     if (text.size() % 2 != 0) return std::nullopt;
     Bytes out;
     out.reserve(text.size() / 2);

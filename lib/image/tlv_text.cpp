@@ -7,21 +7,16 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "base/trim.hpp"
 
 namespace fota::image {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-    const auto begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 std::vector<std::string_view> fields(std::string_view text) {
     std::vector<std::string_view> out;
     while (true) {
         const auto comma = text.find(',');
-        out.push_back(trimmed(text.substr(0, comma)));
+        out.push_back(trim(text.substr(0, comma)));
         if (comma == std::string_view::npos) return out;
         text.remove_prefix(comma + 1);
     }
@@ -39,7 +34,7 @@ Result<Dependency> parse_dependency(std::string_view text) {
                                              "(image number, slot, least version), found \"{}\"",
                                              printable(text, 60)));
     };
-    auto inner = trimmed(text);
+    auto inner = trim(text);
     if (inner.starts_with('(') && inner.ends_with(')')) inner = inner.substr(1, inner.size() - 2);
     const auto words = fields(inner);
     if (words.size() != 2 && words.size() != 3) return bad();

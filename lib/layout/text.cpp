@@ -29,13 +29,6 @@ unsigned line_of(const Error& error) noexcept {
     return line;
 }
 
-std::string_view trim(std::string_view text) noexcept {
-    constexpr std::string_view space = " \t\r\n\f\v";
-    const auto first = text.find_first_not_of(space);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept {
     int base = 10;
     if (text.starts_with("0x") || text.starts_with("0X")) {

@@ -8,6 +8,7 @@
 
 #include "base/file_tree.hpp"
 #include "base/result.hpp"
+#include "base/trim.hpp"
 
 namespace fota::layout {
 
@@ -21,8 +22,6 @@ Result<std::string> read_text(const FileTree& tree, const std::string& path, std
 Error at_line(unsigned line, std::string message);
 /// The line that `at_line` recorded, or 0.
 unsigned line_of(const Error& error) noexcept;
-
-std::string_view trim(std::string_view text) noexcept;
 
 /// Decimal or 0x hexadecimal, the whole text; nullopt otherwise or past 64 bits.
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/trim.hpp"
+
 namespace fota::modem {
 namespace {
 
@@ -49,11 +51,9 @@ Result<std::string> shell_argument(std::string_view command) {
     return out + "'";
 }
 
+/// Also without zeros at the ends.
 std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\0'))
-        text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\0')) text.remove_suffix(1);
-    return text;
+    return trim(text, std::string_view(" \t\0", 3));
 }
 
 /// A Zephyr shell's prompt: "uart:~$ ", "mosh:~$ ".
