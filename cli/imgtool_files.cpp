@@ -101,13 +101,16 @@ Result<Secret<Bytes>> read_key(const std::string& path) {
     return Secret<Bytes>(std::move(bytes));
 }
 
+/// The token keeps the private half to itself.
+Result<LoadedKey> key_of_token(const std::string& uri) {
+    TRY(auto key, load_public_half(uri, {}));
+    return LoadedKey{std::move(key), std::nullopt};
+}
+
 }  // namespace
 
 Result<LoadedKey> load_key(const std::string& path) {
-    if (adapters::is_pkcs11_uri(path)) {
-        TRY(auto key, load_public_half(path, {}));
-        return LoadedKey{std::move(key), std::nullopt};
-    }
+    if (adapters::is_pkcs11_uri(path)) return key_of_token(path);
     TRY(const auto bytes, read_key(path));
     if (!image::is_encrypted_key(bytes.reveal())) return parse_key(path, bytes.reveal(), nullptr);
     TRY(const auto passphrase, read_line("Enter key passphrase: "));
@@ -115,6 +118,10 @@ Result<LoadedKey> load_key(const std::string& path) {
 }
 
 Result<std::optional<LoadedKey>> load_key_unasked(const std::string& path) {
+    if (adapters::is_pkcs11_uri(path)) {
+        TRY(auto key, key_of_token(path));
+        return std::optional(std::move(key));
+    }
     TRY(const auto bytes, read_key(path));
     if (image::is_encrypted_key(bytes.reveal())) return std::nullopt;
     TRY(auto key, parse_key(path, bytes.reveal(), nullptr));

@@ -216,7 +216,7 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     out.job.target = std::move(checked->target);
     out.job.policy.board = layout.context.board;
     if (input.manifest) {
-        if (!input.manifest->board.empty()) out.job.policy.board = input.manifest->board;
+        out.job.policy.board = update::narrower_board(input.manifest->board, out.job.policy.board);
         out.job.policy.replaces = input.manifest->replaces;
         program.out.note(release_note(*input.manifest));
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/text.hpp"
+#include "base/trim.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
@@ -14,9 +15,7 @@
 namespace fota::cli {
 
 bool looks_like_json(BytesView text) {
-    for (const auto each : text)
-        if (each != ' ' && each != '\t' && each != '\r' && each != '\n') return each == '{';
-    return false;
+    return trim(as_text(text), " \t\r\n").starts_with('{');
 }
 
 Result<release::Manifest> open_release(BytesView text, const std::string& name, const std::vector<std::string>& keys) {

@@ -63,7 +63,7 @@ Result<> read_input(Prepared& out, const Options& options, const std::string& ke
     out.image = std::move(out.input.image);
     out.policy.board = out.input.context.board;
     if (const auto& manifest = out.input.manifest) {
-        if (!manifest->board.empty()) out.policy.board = manifest->board;
+        out.policy.board = update::narrower_board(manifest->board, out.policy.board);
         out.policy.replaces = manifest->replaces;
     }
     if (!out.input.bundle && !options.results.empty())

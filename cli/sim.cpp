@@ -237,18 +237,13 @@ class Narrator {
 
 int list_quirks(Program& program) {
     auto rows = nlohmann::json::array();
-    for (const auto& info : virtdev::all_quirks()) {
+    const auto tell = [&](const auto& info) {
         rows.push_back({{"name", info.name}, {"help", info.help}});
         program.out.line(fmt::format("{:<26} {}", info.name, info.help));
-    }
-    for (const auto& info : virtdev::all_board_quirks()) {
-        rows.push_back({{"name", info.name}, {"help", info.help}});
-        program.out.line(fmt::format("{:<26} {}", info.name, info.help));
-    }
-    for (const auto& info : virtdev::all_smp_quirks()) {
-        rows.push_back({{"name", info.name}, {"help", info.help}});
-        program.out.line(fmt::format("{:<26} {}", info.name, info.help));
-    }
+    };
+    std::ranges::for_each(virtdev::all_quirks(), tell);
+    std::ranges::for_each(virtdev::all_board_quirks(), tell);
+    std::ranges::for_each(virtdev::all_smp_quirks(), tell);
     return program.out.result("done", {{"quirks", rows}});
 }
 

@@ -7,8 +7,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "base/text.hpp"
 #include "virtdev/pty_line.hpp"
+#include "virtdev/quirks.hpp"
 
 namespace fota::cli {
 
@@ -47,8 +47,7 @@ Result<virtdev::SmpQuirkSet> take_smp_quirks(std::vector<std::string>& names) {
     for (const auto& name : names) {
         if (!name.starts_with("smp-")) continue;
         const auto* info = virtdev::find_smp_quirk(name);
-        if (info == nullptr)
-            return fail(Errc::usage, fmt::format("expected a quirk of --quirk list, found {}", printable(name)));
+        if (info == nullptr) return virtdev::unknown_quirk(name);
         out.add(info->quirk);
     }
     std::erase_if(names, [](const std::string& name) { return name.starts_with("smp-"); });

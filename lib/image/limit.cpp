@@ -71,10 +71,11 @@ Result<std::uint64_t> image_limit(const Slot& slot) {
 }
 
 std::uint64_t imgtool_trailer_size(bool overwrite_only, std::uint64_t max_sectors, std::uint32_t align,
-                                   std::uint32_t max_align) noexcept {
+                                   std::uint32_t max_align, std::uint64_t key_bytes) noexcept {
     const auto magic = align_up(16, max_align);
     if (overwrite_only) return 2ULL * max_align + magic;
-    return std::min(max_sectors, largest_slot) * 3 * align + 4ULL * max_align + magic;
+    return std::min(max_sectors, largest_slot) * 3 * align + 4ULL * max_align + magic +
+           2 * align_up(key_bytes, max_align);
 }
 
 Result<> check_fits(std::uint64_t end, const Slot& slot) {
@@ -83,7 +84,7 @@ Result<> check_fits(std::uint64_t end, const Slot& slot) {
     // imgtool's default: 128 sectors, whatever the slot has.
     const auto reserved =
         imgtool_trailer_size(slot.mode == FOTA_BOOT_OVERWRITE, slot.max_sectors == 0 ? 128 : slot.max_sectors,
-                             slot.write_size, std::max<std::uint32_t>(8, slot.write_size));
+                             slot.write_size, std::max<std::uint32_t>(8, slot.write_size), slot.key_bytes);
     const bool passes_imgtool = end + reserved <= slot.size;
     auto message =
         fmt::format("expected at most {} bytes for {} in a slot of 0x{:x} ({} sectors of {}{}), found {}",

@@ -36,8 +36,9 @@ Result<std::uint64_t> image_limit(const Slot& slot);
 
 /// Bytes imgtool reserves for the trailer (scripts/imgtool/image.py, _trailer_size). It neither rounds up to sectors
 /// nor keeps the spare sector, which is why it approves images that swap-using-move refuses.
+/// `key_bytes`: of an encrypted image, what a swapping bootloader keeps of each image's key; 0: not encrypted.
 std::uint64_t imgtool_trailer_size(bool overwrite_only, std::uint64_t max_sectors, std::uint32_t align,
-                                   std::uint32_t max_align) noexcept;
+                                   std::uint32_t max_align, std::uint64_t key_bytes) noexcept;
 
 /// image_too_large with limit, found, and whether imgtool would have accepted it, when an image that ends at `end`
 /// cannot be swapped in this slot.

@@ -51,13 +51,9 @@ std::uint64_t trailer_size(const SignOptions& options, std::uint64_t key_bytes) 
     if (sectors == 0)
         sectors = options.rules == Rules::imgtool ? 128 : default_max_sectors(options.slot_size, options.sector_size);
     const bool overwrite = options.boot_mode == FOTA_BOOT_OVERWRITE;
-    auto out = imgtool_trailer_size(overwrite, sectors, options.align, max_align(options));
-    if (key_bytes != 0 && !overwrite) {
-        const std::uint64_t align = max_align(options);
-        const auto kept = options.save_encrypted_key ? key_bytes : 16;
-        out += 2 * ((kept + align - 1) / align * align);
-    }
-    return out;
+    // imgtool counts 16 bytes of a key whatever its length, unless the whole TLV is kept.
+    const auto kept = key_bytes == 0 || options.save_encrypted_key ? key_bytes : 16;
+    return imgtool_trailer_size(overwrite, sectors, options.align, max_align(options), kept);
 }
 
 Bytes to_binary(const Built& built, const SignOptions& options) {

@@ -44,6 +44,10 @@ Result<> check_release(const release::Manifest& manifest, BytesView file, const 
     return {};
 }
 
+std::string narrower_board(const std::string& released, const std::string& asked) {
+    return released.empty() || is_board(asked, released) ? asked : released;
+}
+
 std::optional<Error> range_fault(const release::VersionRange& range, const std::string& running) {
     const auto reported = parse_reported(running);
     auto compared = range;

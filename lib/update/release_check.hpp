@@ -25,6 +25,10 @@ struct ReleaseContext {
 Result<> check_release(const release::Manifest& manifest, BytesView file, const ReleaseContext& context,
                        release::Timestamp now);
 
+/// What the device's board must be: of a release's board and the one asked for (--board, a layout's) the one with more
+/// qualifiers, so that a release for "nrf9160dk" does not widen "nrf9160dk/nrf9160/ns". Either may be "".
+std::string narrower_board(const std::string& released, const std::string& asked);
+
 /// The device's version against the release's range; a device that says no build is compared without builds.
 std::optional<Error> range_fault(const release::VersionRange& range, const std::string& running);
 

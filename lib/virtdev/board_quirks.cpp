@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.hpp"
+#include "virtdev/quirks.hpp"
 
 namespace fota::virtdev {
 
@@ -47,9 +47,7 @@ Result<BoardSetup> take_board_quirks(std::vector<std::string>& names) {
         if (!of_a_board(name)) continue;
         const auto all = all_board_quirks();
         const auto found = std::ranges::find(all, name, &BoardQuirkInfo::name);
-        if (found == all.end())
-            return fail(Errc::usage,
-                        fmt::format("expected a quirk that --quirk list names, found \"{}\"", printable(name)));
+        if (found == all.end()) return unknown_quirk(name);
         found->apply(setup);
     }
     std::erase_if(names, of_a_board);

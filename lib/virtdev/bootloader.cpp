@@ -292,7 +292,7 @@ class Boot {
         const auto held = security_counter(now);
         if (!held) return false;
         TRY(const auto next, secondary_.read(fota_upload_offset(pair_.mode, pair_.sector_size()), update.end));
-        return security_counter(next).value_or(0) < *held || !security_counter(next);
+        return security_counter(next) < held;  // an update that states none is below every counter
     }
 
     Result<void> erase_secondary() {
@@ -364,16 +364,13 @@ class Boot {
         const std::uint32_t sector = primary_.sector_size();
         const std::uint32_t whole = (image->end + sector - 1) / sector * sector;
         log("I: Erasing the primary slot");
-        for (std::uint32_t at = 0; at < whole; at += sector) TRY_VOID(primary_.erase(at, sector));
+        TRY_VOID(erase_sectors(primary_, 0, whole));
         TRY_VOID(erase_trailer(pair_, primary_));
         const std::uint32_t block = primary_.core().write_size;
         // MCUboot's rounding: a whole block more where none is needed.
         const std::uint32_t size = (image->end / block + 1) * block;
         log("I: Image 0 copying the secondary slot to the primary slot: {:#x} bytes", size);
-        for (std::uint32_t at = 0; at < size; at += 1024) {
-            TRY(auto bytes, secondary_.read(at, std::min<std::uint32_t>(1024, size - at)));
-            TRY_VOID(primary_.program(at, bytes));
-        }
+        TRY_VOID(copy_bytes(primary_, 0, secondary_, 0, size));
         TRY_VOID(check(fota_trailer_write_magic(&primary_.core()), "writing the magic"));
         TRY_VOID(raise_counter(*image));
         TRY_VOID(secondary_.erase(0, secondary_.sector_size()));

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "virtdev/board_quirks.hpp"
+#include "virtdev/smp_quirks.hpp"
 
 namespace fota::virtdev {
 
@@ -97,6 +99,18 @@ std::span<const QuirkInfo> all_quirks() {
     return table;
 }
 
+Failure unknown_quirk(std::string_view name) {
+    std::vector<std::string> candidates;
+    for (const auto& info : all_quirks()) candidates.emplace_back(info.name);
+    for (const auto& info : all_board_quirks()) candidates.emplace_back(info.name);
+    for (const auto& info : all_smp_quirks()) candidates.emplace_back(info.name);
+    const auto best = nearest(name, candidates);
+    return fail(
+        Error(Errc::usage, fmt::format("expected a quirk that --quirk list names, found \"{}\"{}", printable(name),
+                                       best.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", best)))
+            .with("nearest", best));
+}
+
 Result<QuirkSet> QuirkSet::parse(std::span<const std::string> names) {
     QuirkSet set;
     for (const auto& name : names) {
@@ -106,14 +120,7 @@ Result<QuirkSet> QuirkSet::parse(std::span<const std::string> names) {
                 set.add(info.quirk);
                 known = true;
             }
-        if (known) continue;
-        std::vector<std::string> candidates;
-        for (const auto& info : all_quirks()) candidates.emplace_back(info.name);
-        const auto best = nearest(name, candidates);
-        return fail(
-            Error(Errc::usage, fmt::format("expected a quirk that --quirk list names, found \"{}\"{}", printable(name),
-                                           best.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", best)))
-                .with("nearest", best));
+        if (!known) return unknown_quirk(name);
     }
     return set;
 }

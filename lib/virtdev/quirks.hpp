@@ -102,6 +102,9 @@ struct QuirkInfo {
 /// In the order of the enumeration.
 std::span<const QuirkInfo> all_quirks();
 
+/// usage: none of the lists has a quirk of this name.
+Failure unknown_quirk(std::string_view name);
+
 class QuirkSet {
   public:
     QuirkSet() = default;

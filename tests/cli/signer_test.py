@@ -128,6 +128,11 @@ class Token(Case):
         self.sign("pkcs11:object=same;object=same", *pin, expect=2)
         self.sign("pkcs11:colour=red", *pin, expect=2)
 
+    def test_imgtool_keyinfo_knows_that_a_token_shows_the_public_half(self):
+        self.make("p256")
+        run = self.run_fotactl("imgtool", "keyinfo", "-k", self.uri("object=p256"), env=self.env, expect=0)
+        self.assertEqual(run.out, "public\n")
+
     def test_deterministic_is_for_ed25519_alone(self):
         self.make("p256")
         self.make("ed")

@@ -196,6 +196,18 @@ TEST(Sign, RefusesWhatTheSlotCannotSwap) {
     EXPECT_FALSE(sized(262'105, FOTA_BOOT_OVERWRITE));
 }
 
+TEST(CheckFits, SaysWhatImgtoolWouldTakeOfAnEncryptedImage) {
+    // Two keys of 16 bytes less than the 260,560 of an image in clear.
+    const auto imgtool_accepts = [](std::uint64_t end, std::uint32_t key_bytes) {
+        const auto refused = check_fits(end, {FOTA_BOOT_MOVE, 256 * 1024, 4096, 128, 4, key_bytes});
+        return refused ? "fits" : refused.error().detail("imgtool_accepts");
+    };
+    EXPECT_EQ(imgtool_accepts(260'560, 0), "true");
+    EXPECT_EQ(imgtool_accepts(260'561, 0), "false");
+    EXPECT_EQ(imgtool_accepts(260'528, 16), "true");
+    EXPECT_EQ(imgtool_accepts(260'529, 16), "false");
+}
+
 TEST(Sign, RefusesOptionsThatCannotBe) {
     const auto payload = load("payload/app1k.bin");
     KeySigner p256(private_key("keys/p256.pem"));

@@ -2,6 +2,7 @@
 
 #include "update/decide.hpp"
 #include "update/preflight.hpp"
+#include "update/release_check.hpp"
 
 using namespace fota;
 using namespace fota::update;
@@ -29,6 +30,14 @@ TEST(Board, IsKnownByItsNameWithAnyQualifiers) {
     for (const auto* other : {"nrf9160dk2", "nrf9160", "nrf9161dk/nrf9161/ns", ""})
         EXPECT_FALSE(is_board(other, "nrf9160dk")) << other;
     EXPECT_FALSE(is_board("thingy91x/nrf9151/ns", "thingy91"));
+}
+
+TEST(Board, AReleaseDoesNotWidenWhatWasAskedFor) {
+    EXPECT_EQ(narrower_board("nrf9160dk", "nrf9160dk/nrf9160/ns"), "nrf9160dk/nrf9160/ns");
+    EXPECT_EQ(narrower_board("nrf9160dk/nrf9160/ns", "nrf9160dk"), "nrf9160dk/nrf9160/ns");
+    EXPECT_EQ(narrower_board("", "nrf9160dk"), "nrf9160dk");
+    EXPECT_EQ(narrower_board("nrf9160dk", ""), "nrf9160dk");
+    EXPECT_EQ(narrower_board("", ""), "");
 }
 
 TEST(ChooseObject, PrefersTheAdvancedOneAndEachComponentsInstance) {
