@@ -133,14 +133,20 @@ void DtlsServer::FreeContext::operator()(ssl_ctx_st* context) const noexcept {
     SSL_CTX_free(context);
 }
 
+void DtlsServer::FreeBio::operator()(bio_st* bio) const noexcept {
+    BIO_free(bio);
+}
+
 DtlsServer::DtlsServer(Sink& sink, PskLookup lookup, Limits limits)
     : sink_(sink),
       lookup_(std::move(lookup)),
       limits_(limits),
       half_open_(limits.handshakes, limits.handshakes_per_source),
-      context_(SSL_CTX_new(DTLS_server_method())) {
+      context_(SSL_CTX_new(DTLS_server_method())),
+      bio_(BIO_new(wire_method())) {
     auto* context = context_.get();
-    if (context == nullptr || RAND_bytes(cookie_secret_.data(), static_cast<int>(cookie_secret_.size())) != 1 ||
+    if (context == nullptr || bio_ == nullptr ||
+        RAND_bytes(cookie_secret_.data(), static_cast<int>(cookie_secret_.size())) != 1 ||
         SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, cipher_suites) != 1)
         throw std::runtime_error("OpenSSL offers no DTLS 1.2 with pre-shared keys");
@@ -190,15 +196,18 @@ std::unique_ptr<DtlsServer::Connection> DtlsServer::make_connection() {
     connection->wire.sink = &sink_;
     connection->wire.mtu = limits_.mtu;
     connection->ssl.reset(SSL_new(context_.get()));
-    BIO* bio = BIO_new(wire_method());
-    if (!connection->ssl || bio == nullptr) throw std::bad_alloc();
+    if (!connection->ssl || BIO_up_ref(bio_.get()) != 1) throw std::bad_alloc();
     auto* ssl = connection->ssl.get();
-    BIO_set_data(bio, &connection->wire);
-    SSL_set_bio(ssl, bio, bio);
+    SSL_set_bio(ssl, bio_.get(), bio_.get());
     SSL_set_app_data(ssl, connection.get());
     SSL_set_accept_state(ssl);
     SSL_set_mtu(ssl, limits_.mtu);
     return connection;
+}
+
+SSL* DtlsServer::speaking(Connection& connection) {
+    BIO_set_data(bio_.get(), &connection.wire);
+    return connection.ssl.get();
 }
 
 void DtlsServer::receive(Instant now, const Address& from, BytesView datagram) {
@@ -256,7 +265,7 @@ void DtlsServer::client_hello(Instant now, const Address& from, BytesView datagr
     listener_->random = random;
     const std::unique_ptr<BIO_ADDR, decltype(&BIO_ADDR_free)> unused(BIO_ADDR_new(), BIO_ADDR_free);
     ERR_clear_error();
-    const int verified = DTLSv1_listen(listener_->ssl.get(), unused.get());
+    const int verified = DTLSv1_listen(speaking(*listener_), unused.get());
     if (verified <= 0) {
         listener_->wire.discard();
         if (verified < 0) listener_.reset();
@@ -294,7 +303,7 @@ void DtlsServer::feed_pending(Instant now, const Address& from, BytesView datagr
 
 void DtlsServer::advance(Instant now, const Address& from) {
     auto& pending = *associations_.at(from).pending;
-    auto* ssl = pending.ssl.get();
+    auto* ssl = speaking(pending);
     ERR_clear_error();
     const int done = SSL_do_handshake(ssl);
     if (done == 1) return establish(from);
@@ -371,7 +380,7 @@ void DtlsServer::read_all(SessionId id) {
     std::array<std::uint8_t, 16'384> plaintext;
     for (auto found = live_.find(id); found != live_.end(); found = live_.find(id)) {
         auto& session = *found->second;
-        auto* ssl = session.ssl.get();
+        auto* ssl = speaking(session);  // again each time: the sink may have sent to another
         SSL_alloc_buffers(ssl);
         ERR_clear_error();
         const int size = SSL_read(ssl, plaintext.data(), static_cast<int>(plaintext.size()));
@@ -396,7 +405,7 @@ void DtlsServer::read_all(SessionId id) {
 void DtlsServer::send(SessionId id, BytesView plaintext) {
     const auto found = live_.find(id);
     if (found == live_.end() || plaintext.empty()) return;
-    auto* ssl = found->second->ssl.get();
+    auto* ssl = speaking(*found->second);
     SSL_alloc_buffers(ssl);
     ERR_clear_error();
     SSL_write(ssl, plaintext.data(), static_cast<int>(plaintext.size()));
@@ -437,7 +446,7 @@ void DtlsServer::tick(Instant now) {
         const auto address = deadlines_.begin()->second;
         auto& pending = *associations_.at(address).pending;
         ERR_clear_error();
-        if (now >= pending.give_up || DTLSv1_handle_timeout(pending.ssl.get()) < 0) {
+        if (now >= pending.give_up || DTLSv1_handle_timeout(speaking(pending)) < 0) {
             refuse(address, "handshake timed out");
         } else {
             schedule(now, pending);

@@ -27,6 +27,7 @@
 #include "base/time.hpp"
 #include "coap/message_layer.hpp"
 
+struct bio_st;
 struct ssl_st;
 struct ssl_ctx_st;
 
@@ -91,6 +92,8 @@ class DtlsServer {
     };
 
     std::unique_ptr<Connection> make_connection();
+    /// The connection, ready for OpenSSL to read from it and to write to it.
+    ssl_st* speaking(Connection& connection);
     /// nullopt when the identity is no longer good.
     std::optional<Digest256> credential_of(const std::string& identity) const;
     void client_hello(Instant now, const Address& from, BytesView datagram, const Random& random);
@@ -114,6 +117,10 @@ class DtlsServer {
         void operator()(ssl_ctx_st* context) const noexcept;
     };
     std::unique_ptr<ssl_ctx_st, FreeContext> context_;
+    struct FreeBio {
+        void operator()(bio_st* bio) const noexcept;
+    };
+    std::unique_ptr<bio_st, FreeBio> bio_;  ///< of all connections: one each is 200 bytes for one that is silent
     std::unique_ptr<Connection> listener_;  ///< reused for every hello; becomes a pending connection on a valid cookie
     std::unordered_map<Address, Association, AddressHash> associations_;
     std::unordered_map<SessionId, Connection*> live_;

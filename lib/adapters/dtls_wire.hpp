@@ -53,7 +53,7 @@ struct Wire {
     void discard() { waiting = false; }
 };
 
-/// Of a BIO whose data is a Wire, which must outlive it.
+/// Of a BIO whose data is the Wire to read from and write to; set it before every call of OpenSSL that may do either.
 BIO_METHOD* wire_method();
 
 /// What the newest error of this thread says of a handshake, by which refusals are counted.

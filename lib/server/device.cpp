@@ -55,7 +55,9 @@ bool Device::fetches_from(const ports::Peer& peer) {
     return host_ == host_of(peer);
 }
 
-void Device::registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters) {
+void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::RegistrationParameters parameters) {
+    registration_id_ = id;
+    parameters.objects.shrink_to_fit();  // kept until it registers again
     ports::Registration fresh;
     fresh.parameters = std::move(parameters);
     fresh.address = peer.address;
@@ -89,6 +91,7 @@ void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) 
 }
 
 void Device::deregistered() {
+    registration_id_ = 0;
     observations_.clear();
     registration_.reset();
     peer_.reset();

@@ -42,8 +42,11 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told);
     boost::asio::awaitable<void> stop_observing(lwm2m::Path path);
 
+    /// Of its last registration; 0 before the first and after it deregistered.
+    std::uint64_t registration_id() const noexcept { return registration_id_; }
+
     // What the server tells it.
-    void registered(const ports::Peer& peer, lwm2m::RegistrationParameters parameters);
+    void registered(const ports::Peer& peer, std::uint64_t id, lwm2m::RegistrationParameters parameters);
     void updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update);
     void deregistered();
     void heard(Instant when);
@@ -76,6 +79,7 @@ class Device final : public ports::DeviceLink {
     std::optional<ports::Peer> peer_;  ///< where it can be reached now
     std::string host_;                 ///< of peer_, or of the last one
     std::uint64_t registrations_ = 0;
+    std::uint64_t registration_id_ = 0;
     std::uint64_t awake_serial_ = 0;
     Signal signal_;
     struct Observation {

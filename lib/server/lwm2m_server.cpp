@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/text.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -13,6 +15,13 @@ constexpr std::size_t longest_link_list = 8 * 1024;
 constexpr std::size_t most_refusals = 256;
 constexpr std::size_t most_partial_bodies = 256;
 constexpr std::size_t most_devices = 50'000;
+
+/// Short: some clients keep it in a 32-byte buffer. Unguessable, yet never an authority by itself.
+constexpr std::uint64_t largest_id = 0xffff'ffff'ffff;
+
+std::string id_text(std::uint64_t id) {
+    return fmt::format("{:012x}", id);
+}
 
 coap::Answer answer(coap::Code code) {
     coap::Answer out;
@@ -28,14 +37,14 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
     coap_.on_request(
         [this](const ports::Peer& peer, const coap::Message& request) { return on_request(peer, request); });
     coap_.on_notify([this](const ports::Peer& peer, const coap::Message& message) {
-        const auto it = endpoint_of_session_.find(peer.session);
-        return it != endpoint_of_session_.end() && device(it->second).notified(message);
+        const auto it = by_session_.find(peer.session);
+        return it != by_session_.end() && it->second->notified(message);
     });
     coap_.on_gone([this](const ports::Peer& peer) {
         forget_bodies(peer.session);
-        if (const auto it = endpoint_of_session_.find(peer.session); it != endpoint_of_session_.end()) {
-            device(it->second).session_gone(peer);
-            endpoint_of_session_.erase(it);
+        if (const auto it = by_session_.find(peer.session); it != by_session_.end()) {
+            it->second->session_gone(peer);
+            by_session_.erase(it);
         }
     });
 }
@@ -47,9 +56,10 @@ LwM2mServer::~LwM2mServer() {
 }
 
 Device& LwM2mServer::device(const std::string& endpoint) {
-    auto& slot = devices_[endpoint];
-    if (!slot) slot = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_, packages_);
-    return *slot;
+    if (const auto it = devices_.find(endpoint); it != devices_.end()) return *it->second;
+    auto made = std::make_unique<Device>(io_, coap_, clock_, endpoint, config_.profile, random_, packages_);
+    const std::string_view name = made->endpoint();
+    return *devices_.emplace(name, std::move(made)).first->second;
 }
 
 std::string LwM2mServer::refusal(const std::string& endpoint) const {
@@ -79,12 +89,19 @@ std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::strin
     return "";
 }
 
-std::string LwM2mServer::new_id() {
-    // Short: some clients keep it in a 32-byte buffer. Unguessable, yet never an authority by itself.
+std::uint64_t LwM2mServer::new_id() {
     for (;;) {
-        auto id = fmt::format("{:012x}", random_() & 0xffffffffffff);
-        if (!endpoint_of_id_.contains(id)) return id;
+        const auto id = random_() & largest_id;
+        if (id != 0 && !by_id_.contains(id)) return id;
     }
+}
+
+Device* LwM2mServer::registered_as(const std::string& id) const {
+    std::uint64_t number = 0;
+    const auto [stop, error] = std::from_chars(id.data(), id.data() + id.size(), number, 16);
+    if (error != std::errc{} || id != id_text(number)) return nullptr;
+    const auto it = by_id_.find(number);
+    return it == by_id_.end() ? nullptr : it->second;
 }
 
 coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Message& request) {
@@ -144,25 +161,25 @@ coap::Answer LwM2mServer::register_device(const ports::Peer& peer, const coap::M
     // In clear anyone can make up names: silence, not a refusal, once there are far more than any fleet behind one
     // server.
     if (!devices_.contains(endpoint) && devices_.size() >= most_devices) return {coap::Answer::Kind::silence, {}};
-    if (const auto it = id_of_endpoint_.find(endpoint); it != id_of_endpoint_.end()) endpoint_of_id_.erase(it->second);
+    auto& device = this->device(endpoint);
+    by_id_.erase(device.registration_id());
     const auto id = new_id();
-    endpoint_of_id_[id] = endpoint;
-    id_of_endpoint_[endpoint] = id;
-    endpoint_of_session_[peer.session] = endpoint;
-    device(endpoint).registered(peer, std::move(*parameters));
+    by_id_[id] = &device;
+    by_session_[peer.session] = &device;
+    device.registered(peer, id, std::move(*parameters));
     tell(ServerEvent::Kind::registered, endpoint, peer);
     auto out = answer(coap::Code::created);
     out.message.add(coap::OptionNumber::location_path, "rd");
-    out.message.add(coap::OptionNumber::location_path, id);
+    out.message.add(coap::OptionNumber::location_path, id_text(id));
     if (const auto block = request.block1()) out.message.set_block(coap::OptionNumber::block1, *block);
     return out;
 }
 
 coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Message& request, const std::string& id) {
-    const auto it = endpoint_of_id_.find(id);
+    auto* device = registered_as(id);
     // 4.04 makes the client register again, which is what a restarted server needs.
-    if (it == endpoint_of_id_.end()) return answer(coap::Code::not_found);
-    const auto endpoint = it->second;
+    if (device == nullptr) return answer(coap::Code::not_found);
+    const auto& endpoint = device->endpoint();
     if (auto fault = binding_fault(peer, endpoint); !fault.empty()) {
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
@@ -171,8 +188,8 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
     if (!body.whole) return std::move(body.answer);
     auto update = lwm2m::parse_update(request, *body.whole);
     if (!update) return answer(coap::Code::bad_request);
-    endpoint_of_session_[peer.session] = endpoint;
-    device(endpoint).updated(peer, std::move(*update));
+    by_session_[peer.session] = device;
+    device->updated(peer, std::move(*update));
     tell(ServerEvent::Kind::updated, endpoint, peer);
     auto out = answer(coap::Code::changed);
     if (const auto block = request.block1()) out.message.set_block(coap::OptionNumber::block1, *block);
@@ -180,14 +197,12 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
 }
 
 coap::Answer LwM2mServer::deregister_device(const ports::Peer& peer, const std::string& id) {
-    const auto it = endpoint_of_id_.find(id);
-    if (it == endpoint_of_id_.end()) return answer(coap::Code::not_found);
-    const auto endpoint = it->second;
-    if (!binding_fault(peer, endpoint).empty()) return answer(coap::Code::forbidden);
-    endpoint_of_id_.erase(it);
-    id_of_endpoint_.erase(endpoint);
-    device(endpoint).deregistered();
-    tell(ServerEvent::Kind::deregistered, endpoint, peer);
+    auto* device = registered_as(id);
+    if (device == nullptr) return answer(coap::Code::not_found);
+    if (!binding_fault(peer, device->endpoint()).empty()) return answer(coap::Code::forbidden);
+    by_id_.erase(device->registration_id());
+    device->deregistered();
+    tell(ServerEvent::Kind::deregistered, device->endpoint(), peer);
     return answer(coap::Code::deleted);
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "coap/block1_receiver.hpp"
@@ -60,7 +62,9 @@ class LwM2mServer {
     void forget_bodies(ports::SessionId session);
     /// "" when the peer may speak for the endpoint, else why not.
     std::string binding_fault(const ports::Peer& peer, const std::string& endpoint) const;
-    std::string new_id();
+    std::uint64_t new_id();
+    /// The device with this registration id; nullptr when there is none.
+    Device* registered_as(const std::string& id) const;
     void tell(ServerEvent::Kind kind, const std::string& endpoint, const ports::Peer& peer, std::string reason = {});
 
     boost::asio::io_context& io_;
@@ -69,11 +73,11 @@ class LwM2mServer {
     ServerConfig config_;
     std::mt19937_64 random_;
     PackageSource packages_;
-    std::unordered_map<std::string, std::unique_ptr<Device>> devices_;
-    std::unordered_map<std::string, std::string> endpoint_of_id_;
-    std::unordered_map<std::string, std::string> id_of_endpoint_;
+    // Per device and for ever: no name stands here twice.
+    std::unordered_map<std::string_view, std::unique_ptr<Device>> devices_;  ///< by the name that the device holds
+    std::unordered_map<std::uint64_t, Device*> by_id_;
     std::map<std::string, std::string> refusals_;  ///< bounded
-    std::map<ports::SessionId, std::string> endpoint_of_session_;
+    std::unordered_map<ports::SessionId, Device*> by_session_;
     /// Registers and Updates that arrive in parts, by session and path; bounded.
     std::map<std::pair<ports::SessionId, std::string>, coap::Block1Receiver> bodies_;
     std::function<void(const ServerEvent&)> on_event_;
