@@ -61,12 +61,16 @@ Result<Bytes> read_all(int fd, const struct stat& status, const std::string& pat
     if (S_ISDIR(status.st_mode)) return unreadable(path, "a directory");
     const auto too_long = [&] { return unreadable(path, fmt::format("more than {}", human_size(limit))); };
     // One byte more than a regular file has, so that its end is seen without growing: a secret is then never copied
-    // about.
-    Bytes out(65536);
+    // about. What is only reserved costs nothing until it is used.
+    constexpr std::size_t room_for_header_and_tlvs = 8192;
+    std::size_t size = 65536;
     if (S_ISREG(status.st_mode)) {
         if (static_cast<std::uint64_t>(status.st_size) > limit) return too_long();
-        out.resize(std::max<std::size_t>(out.size(), static_cast<std::size_t>(status.st_size) + 1));
+        size = static_cast<std::size_t>(status.st_size) + 1;
     }
+    Bytes out;
+    out.reserve(size + room_for_header_and_tlvs);
+    out.resize(size);
     std::size_t used = 0;
     while (true) {
         if (used == out.size()) out.resize(2 * used);

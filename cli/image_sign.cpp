@@ -61,29 +61,30 @@ Result<Payload> read_payload(const Options& options) {
 }
 
 /// Where an Intel HEX output begins: as told, or where the input does, less the header that was put before it.
-Result<std::uint32_t> output_address(const Options& options, const Payload& payload, std::uint32_t header_size) {
+Result<std::uint32_t> output_address(const Options& options, std::optional<std::uint32_t> payload,
+                                     std::uint32_t header_size) {
     if (!options.hex_address.empty()) {
         TRY(const auto address, parse_size(options.hex_address));
         if (address > 0xffff'ffff)
             return fail(Errc::usage, fmt::format("expected an address below 0x100000000, found 0x{:x}", address));
         return static_cast<std::uint32_t>(address);
     }
-    if (!payload.address)
+    if (!payload)
         return fail(Errc::usage,
                     "expected --hex-address for an Intel HEX output from an input without addresses, found "
                     "none");
-    if (!options.image.pad_header) return *payload.address;
-    if (*payload.address < header_size)
+    if (!options.image.pad_header) return *payload;
+    if (*payload < header_size)
         return fail(Errc::usage,
                     fmt::format("expected a payload at 0x{:x} or above, so that the header fits before it, "
                                 "found 0x{:x}",
-                                header_size, *payload.address));
-    return *payload.address - header_size;
+                                header_size, *payload));
+    return *payload - header_size;
 }
 
 Result<> write_hex_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
-                         const Payload& payload) {
-    TRY(const auto address, output_address(options, payload, sign_options.header_size));
+                         std::optional<std::uint32_t> payload_address) {
+    TRY(const auto address, output_address(options, payload_address, sign_options.header_size));
     TRY(const auto hex, image::to_hex_file(built, sign_options, address));
     return write_product(options.out, as_bytes(image::write_hex(hex)));
 }
@@ -95,12 +96,11 @@ Result<Signed> sign(const Options& options) {
     TRY(const auto sign_options, to_sign_options(options.image));
     TRY(const auto signer, load_signer(options.signing));
     TRY(auto payload, read_payload(options));
-    auto built = image::build(payload.bytes, sign_options, signer.get());
+    // One copy of the image, in the memory that was read into: fresh pages are what signing costs most.
+    auto built = image::build(std::move(payload.bytes), sign_options, signer.get());
     if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
-    // Neither the payload nor a second copy of the image is kept: fresh pages are what signing costs most.
-    payload.bytes = Bytes();
     const bool as_hex = is_hex_name(options.out);
-    if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload));
+    if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload.address));
     auto bytes = sign_options.pad ? image::to_binary(*built, sign_options) : std::move(built->image);
     TRY(auto parsed, image::parse(bytes));
     if (!as_hex) TRY_VOID(write_product(options.out, bytes));

@@ -196,7 +196,7 @@ Failure build_failure(Error error) {
 
 Result<int> run(const Arguments& arguments, Streams& streams) {
     TRY(auto options, sign_options(arguments));
-    TRY(const auto input, read_input(arguments, options));
+    TRY(auto input, read_input(arguments, options));
     TRY(auto keys, read_keys(arguments));
     TRY_VOID(read_encryption(arguments, keys, options));
     TRY(options.custom_tlvs, custom_tlvs(arguments));
@@ -208,7 +208,9 @@ Result<int> run(const Arguments& arguments, Streams& streams) {
     const auto note = signing_note(keys);
     TRY(const auto signer, make_signer(keys));
     streams.out += note;
-    auto built = image::build(input.payload, options, signer.get());
+    // The note about compression looks at the payload again.
+    auto built =
+        image::build(options.compression ? Bytes(input.payload) : std::move(input.payload), options, signer.get());
     if (!built) return build_failure(std::move(built.error()));
     if (options.compression) {
         TRY(const auto sizes, compression_note(*built, input, options));

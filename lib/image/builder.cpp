@@ -169,14 +169,13 @@ class Assembly {
         key_hash_ = key == nullptr ? Bytes(hash_size(HashType::sha256)) : key->hash(hash_);
     }
 
-    /// `encrypted`: whether this payload is to be encrypted itself, and so comes in whole AES blocks.
-    Result<Region> region(BytesView header_space, BytesView content, std::uint32_t flags, const CompressionTlvs& tlvs,
-                          bool encrypted) const {
+    /// `bytes`: header space and payload; it grows into the region. `encrypted`: whether this payload is to be
+    /// encrypted itself, and so comes in whole AES blocks.
+    Result<Region> region(Bytes bytes, std::uint32_t flags, const CompressionTlvs& tlvs, bool encrypted) const {
         constexpr std::uint64_t block = 16;
-        const auto unpadded = header_space.size() + content.size();
-        const auto padding = encrypted ? (block - unpadded % block) % block : 0;
+        const auto padding = encrypted ? (block - bytes.size() % block) % block : 0;
         Region out;
-        out.payload_length = content.size() + padding;
+        out.payload_length = bytes.size() - options_.header_size + padding;
         if (out.payload_length > 0xffff'ffff)
             return fail(Errc::image_too_large,
                         fmt::format("expected a payload below 4 GiB, found {} bytes", out.payload_length));
@@ -190,9 +189,8 @@ class Assembly {
         header.flags = flags | own_flags();
         header.version = options_.version;
 
-        out.bytes.reserve(unpadded + padding + protected_tlvs.size() + 1024);
-        append(out.bytes, header_space);
-        append(out.bytes, content);
+        out.bytes = std::move(bytes);
+        out.bytes.reserve(out.bytes.size() + padding + protected_tlvs.size() + 1024);
         out.bytes.resize(out.bytes.size() + padding);
         std::ranges::copy(encode_header(header, options_.byte_order), out.bytes.begin());
         protected_tlvs.write(out.bytes);
@@ -258,56 +256,60 @@ class Assembly {
     Bytes key_hash_;
 };
 
-/// Header space and what follows it, and where compression pays the compressed form of that.
+/// Header space and what follows it: as linked, or compressed where that pays.
 struct Payload {
-    Bytes header_space;
-    BytesView plain;
-    Bytes packed;
+    Bytes bytes;
+    std::uint64_t plain_size = 0;  ///< of what was linked, without the header space
     bool compressed = false;
     std::uint64_t saved = 0;  ///< bytes by which the image grows again when it is decompressed
     std::uint32_t flags = 0;
     CompressionTlvs tlvs;
-
-    BytesView stored() const { return compressed ? BytesView(packed) : plain; }
 };
 
-Result<Payload> prepare(BytesView payload, const SignOptions& options) {
+Result<Payload> prepare(Bytes payload, const SignOptions& options) {
     Payload out;
-    if (!options.pad_header) TRY_VOID(check_header_space(payload, options));
-    const bool erased = options.pad_header || options.overwrite_header_space;
-    out.header_space = Bytes(options.header_size, erased ? options.erased_value : std::uint8_t{0});
-    out.plain = options.pad_header ? payload : payload.subspan(options.header_size);
+    out.bytes = std::move(payload);
+    if (options.pad_header) {
+        // Within the capacity where there is room: the payload moves, and no second one is made.
+        out.bytes.insert(out.bytes.begin(), options.header_size, options.erased_value);
+    } else {
+        TRY_VOID(check_header_space(out.bytes, options));
+        if (options.overwrite_header_space) std::fill_n(out.bytes.begin(), options.header_size, options.erased_value);
+    }
+    out.plain_size = out.bytes.size() - options.header_size;
     return out;
 }
 
 /// Compresses, and signs what will be decompressed. What the TLVs about it cost must be less than what is gained, by
 /// imgtool's reckoning.
 Result<> pack(Payload& payload, const SignOptions& options, const Assembly& assembly, Signer* signer) {
-    TRY(const auto region, assembly.region(payload.header_space, payload.plain, 0, {}, false));
+    TRY(const auto region, assembly.region(payload.bytes, 0, {}, false));
     Bytes signature;
     if (signer != nullptr) {
         TRY(signature, assembly.make_signature(region, *signer));
     }
-    TRY(payload.packed, compress(payload.plain, *options.compression));
-    const auto stream = payload.packed.size() - compression_header_bytes;
-    if (stream + 4 + region.digest.size() + signature.size() >= payload.plain.size()) return {};
+    TRY(auto packed, compress(BytesView(payload.bytes).subspan(options.header_size), *options.compression));
+    const auto stream = packed.size() - compression_header_bytes;
+    if (stream + 4 + region.digest.size() + signature.size() >= payload.plain_size) return {};
 
     payload.compressed = true;
     payload.flags = flag::lzma2 | (options.compression->arm_thumb ? flag::arm_thumb : 0);
     Bytes size;
-    append_u32(size, static_cast<std::uint32_t>(payload.plain.size()), options.byte_order);
+    append_u32(size, static_cast<std::uint32_t>(payload.plain_size), options.byte_order);
     payload.tlvs.emplace_back(tlv::decompressed_size, std::move(size));
     payload.tlvs.emplace_back(tlv::decompressed_hash, region.digest);
     if (!signature.empty()) payload.tlvs.emplace_back(tlv::decompressed_signature, std::move(signature));
     if (options.encryption) {
         Bytes before;
-        append_u32(before, static_cast<std::uint32_t>(payload.packed.size()), options.byte_order);
+        append_u32(before, static_cast<std::uint32_t>(packed.size()), options.byte_order);
         payload.tlvs.emplace_back(tlv::compressed_decrypted_size, std::move(before));
     }
     // The TLVs about compression stay behind.
-    std::uint64_t about = payload.packed.size();
+    std::uint64_t about = packed.size();
     for (const auto& [type, bytes] : payload.tlvs) about += 4 + bytes.size();
-    payload.saved = payload.plain.size() > about ? payload.plain.size() - about : 0;
+    payload.saved = payload.plain_size > about ? payload.plain_size - about : 0;
+    payload.bytes.resize(options.header_size);
+    append(payload.bytes, packed);
     return {};
 }
 
@@ -328,20 +330,19 @@ Result<> check_result(BytesView image, const SignOptions& options, const PublicK
 
 }  // namespace
 
-Result<Built> build(BytesView payload, const SignOptions& options, Signer* signer) {
+Result<Built> build(Bytes payload, const SignOptions& options, Signer* signer) {
     const auto* key = signer == nullptr ? nullptr : &signer->public_key();
     TRY_VOID(check_options(options, key));
-    TRY(auto prepared, prepare(payload, options));
+    TRY(auto prepared, prepare(std::move(payload), options));
     const Assembly assembly(options, key);
     if (options.compression) TRY_VOID(pack(prepared, options, assembly, signer));
     const bool encrypted = options.encryption.has_value();
-    TRY(auto region,
-        assembly.region(prepared.header_space, prepared.stored(), prepared.flags, prepared.tlvs, encrypted));
+    TRY(auto region, assembly.region(std::move(prepared.bytes), prepared.flags, prepared.tlvs, encrypted));
     TRY(auto draft, assembly.finish(std::move(region), signer, encrypted));
 
     Built out;
     out.compressed = prepared.compressed;
-    out.payload_bytes = prepared.plain.size();
+    out.payload_bytes = prepared.plain_size;
     out.stored_bytes = draft.payload_length;
     if (options.slot_size != 0) out.trailer_size = trailer_size(options, draft.key_bytes);
     const auto slot = slot_of(options, draft.key_bytes);
@@ -360,17 +361,17 @@ Result<Built> build(BytesView payload, const SignOptions& options, Signer* signe
 }
 
 Result<Bytes> sign(BytesView payload, const SignOptions& options, Signer* signer) {
-    TRY(const auto built, build(payload, options, signer));
+    TRY(const auto built, build(to_bytes(payload), options, signer));
     return to_binary(built, options);
 }
 
 Result<SigningVector> vector_to_sign(BytesView payload, const SignOptions& options, const PublicKey* key) {
     TRY_VOID(check_options(options, key));
-    TRY(auto prepared, prepare(payload, options));
+    TRY(auto prepared, prepare(to_bytes(payload), options));
     const Assembly assembly(options, key);
     if (options.compression) TRY_VOID(pack(prepared, options, assembly, nullptr));
-    TRY(auto region, assembly.region(prepared.header_space, prepared.stored(), prepared.flags, prepared.tlvs,
-                                     options.encryption.has_value()));
+    TRY(auto region,
+        assembly.region(std::move(prepared.bytes), prepared.flags, prepared.tlvs, options.encryption.has_value()));
     return SigningVector{std::move(region.bytes), std::move(region.digest)};
 }
 

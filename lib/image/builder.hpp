@@ -87,7 +87,8 @@ struct Built {
 /// swap it, or a number of the format overflows. key_unusable: the key cannot sign, or not with this hash, or cannot
 /// encrypt. image_malformed: the payload does not begin with the zeros that stand for the header. signature_invalid:
 /// the signer returned something that does not verify.
-Result<Built> build(BytesView payload, const SignOptions& options, Signer* signer);
+/// The image is made in the payload's own memory where that has room for header and TLVs (Bytes::capacity).
+Result<Built> build(Bytes payload, const SignOptions& options, Signer* signer);
 
 /// The image as a file: `built.image`, and with pad, test or confirm the slot filled up to its trailer.
 Bytes to_binary(const Built& built, const SignOptions& options);

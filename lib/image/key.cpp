@@ -207,6 +207,21 @@ Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**
     return encode(key, &cursor) == length ? out : Bytes{};
 }
 
+bool has_private_half(EVP_PKEY* key) {
+    const bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
+    bool out = false;
+    if (rsa || EVP_PKEY_is_a(key, "EC") == 1) {
+        BIGNUM* number = nullptr;
+        out = EVP_PKEY_get_bn_param(key, rsa ? OSSL_PKEY_PARAM_RSA_D : OSSL_PKEY_PARAM_PRIV_KEY, &number) == 1;
+        BN_clear_free(number);
+    } else {
+        std::size_t length = 0;  // alone
+        out = EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PRIV_KEY, nullptr, 0, &length) == 1 && length != 0;
+    }
+    ERR_clear_error();
+    return out;
+}
+
 /// A key object without the private half; nullptr when libcrypto cannot make one.
 SharedKey public_half(EVP_PKEY* key) {
     OSSL_PARAM* parameters = nullptr;
@@ -385,11 +400,9 @@ Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* pas
         if (PublicKey::parse(pem_or_der)) return unusable("expected a private key, found a public key");
         return unusable("expected a private key in PEM or DER, found neither");
     }
-    // The decoder also hands out public keys where that is all there is.
-    const Secret<Bytes> secret(to_der(out.key_.get(), i2d_PrivateKey));
-    ERR_clear_error();
-    if (secret.empty()) return unusable("expected a private key, found a public key");
     TRY(out.public_, PublicKey::from_evp(out.key_.get()));
+    // The decoder also hands out public keys where that is all there is.
+    if (!has_private_half(out.key_.get())) return unusable("expected a private key, found a public key");
     return out;
 }
 
