@@ -17,6 +17,11 @@ TEST(Package, ChecksumIsTheCommonCrc32) {
     EXPECT_EQ(fota_crc32(0, "123456789", 9), 0xcbf43926u);
     EXPECT_EQ(fota_crc32(fota_crc32(0, "1234", 4), "56789", 5), 0xcbf43926u);
     EXPECT_EQ(fota_crc32(0, nullptr, 0), 0u);
+    // Words and the bytes that are left over, wherever a part ends.
+    const std::string_view text = "The quick brown fox jumps over the lazy dog";
+    for (std::size_t cut = 0; cut <= text.size(); ++cut)
+        EXPECT_EQ(fota_crc32(fota_crc32(0, text.data(), cut), text.data() + cut, text.size() - cut), 0x414fa339u)
+            << cut;
 }
 
 TEST(Package, RecordsSurviveAndDamageShows) {
