@@ -16,6 +16,7 @@ MCUBOOT = "sysbuild/mcuboot.conf"
 STATIC = "pm_static.yml"
 APP_OVERLAY = "boards/nrf9160dk_nrf9160_ns.overlay"
 MCUBOOT_OVERLAY = "sysbuild/mcuboot/boards/nrf9160dk_nrf9160.overlay"
+FLASH_OKAY = '&mx25r64 {\n    status = "okay";'
 
 # file, text that is there, text in its place, rule, severity
 BROKEN = [
@@ -48,10 +49,9 @@ BROKEN = [
      "  address: 0x7f0000\n  device: DT_CHOSEN(nordic_pm_ext_flash)\n  end_address: 0x8d8000", "region-exceeds-device",
      "error"),
     (APP_OVERLAY, "nordic,pm-ext-flash = &mx25r64;", "", "pm-ext-flash-not-chosen-app", "error"),
-    (APP_OVERLAY, 'status = "okay";', "", "app-spi-nor-disabled", "error"),
-    (APP_OVERLAY, 'status = "okay";', 'status = "okay"; spi-max-frequency = <80000000>;', "spi-clock-above-board",
-     "warning"),
-    (APP_OVERLAY, 'status = "okay";', 'status = "okay"; size = <8388608>;', "flash-size-in-bytes-not-bits", "error"),
+    (APP_OVERLAY, FLASH_OKAY, "&mx25r64 {", "app-spi-nor-disabled", "error"),
+    (APP_OVERLAY, FLASH_OKAY, FLASH_OKAY + " spi-max-frequency = <80000000>;", "spi-clock-above-board", "warning"),
+    (APP_OVERLAY, FLASH_OKAY, FLASH_OKAY + " size = <8388608>;", "flash-size-in-bytes-not-bits", "error"),
     (MCUBOOT_OVERLAY, "nordic,pm-ext-flash = &mx25r64;", "", "pm-ext-flash-not-chosen-mcuboot", "error"),
     (MCUBOOT_OVERLAY, 'status = "okay";', "", "flash-node-disabled-in-mcuboot", "error"),
     ("sysbuild.conf", 'SB_CONFIG_BOOT_SIGNATURE_KEY_FILE="\\${APP_DIR}/release.pem"', "", "development-key", "warning"),
