@@ -187,5 +187,7 @@ uint32_t package_stored(void) {
 }
 
 void package_digest(uint8_t out[FOTA_DIGEST_SIZE]) {
+    k_mutex_lock(&lock, K_FOREVER); /* SMP asks on its own thread */
     (void)hash_package()->digest(hash_package()->context, out);
+    k_mutex_unlock(&lock);
 }
