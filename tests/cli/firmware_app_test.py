@@ -95,6 +95,12 @@ class FirmwareApp(Case):
                 self.assertIn((rule, severity), [(f["rule"], f["severity"]) for f in findings], run)
                 self.assertEqual(run.exit, 5 if any(f["severity"] == "error" for f in findings) else 0, run)
 
+    def test_what_boards_of_mcuboot_choose_is_not_overruled(self):
+        # sysbuild/mcuboot.conf is merged after sysbuild/mcuboot/boards, and SFDP's three modes are one choice.
+        boards = list((APP / "sysbuild" / "mcuboot" / "boards").glob("*.conf"))
+        self.assertTrue(any("CONFIG_SPI_NOR_SFDP_" in board.read_text() for board in boards))
+        self.assertNotIn("CONFIG_SPI_NOR_SFDP_", (APP / MCUBOOT).read_text())
+
     def test_an_overlay_under_another_name_is_noticed(self):
         tree = self.copy()
         (tree / APP_OVERLAY).rename(tree / "boards" / "nrf9160dk_nrf9160_ns_1_0_0.overlay")
