@@ -16,6 +16,7 @@ MCUBOOT = "sysbuild/mcuboot.conf"
 STATIC = "pm_static.yml"
 APP_OVERLAY = "boards/nrf9160dk_nrf9160_ns.overlay"
 MCUBOOT_OVERLAY = "sysbuild/mcuboot/boards/nrf9160dk_nrf9160.overlay"
+FLASH_OKAY = '&mx25r64 {\n    status = "okay";'
 
 # file, text that is there, text in its place, rule, severity
 BROKEN = [
@@ -48,10 +49,9 @@ BROKEN = [
      "  address: 0x7f0000\n  device: DT_CHOSEN(nordic_pm_ext_flash)\n  end_address: 0x8d8000", "region-exceeds-device",
      "error"),
     (APP_OVERLAY, "nordic,pm-ext-flash = &mx25r64;", "", "pm-ext-flash-not-chosen-app", "error"),
-    (APP_OVERLAY, 'status = "okay";', "", "app-spi-nor-disabled", "error"),
-    (APP_OVERLAY, 'status = "okay";', 'status = "okay"; spi-max-frequency = <80000000>;', "spi-clock-above-board",
-     "warning"),
-    (APP_OVERLAY, 'status = "okay";', 'status = "okay"; size = <8388608>;', "flash-size-in-bytes-not-bits", "error"),
+    (APP_OVERLAY, FLASH_OKAY, "&mx25r64 {", "app-spi-nor-disabled", "error"),
+    (APP_OVERLAY, FLASH_OKAY, FLASH_OKAY + " spi-max-frequency = <80000000>;", "spi-clock-above-board", "warning"),
+    (APP_OVERLAY, FLASH_OKAY, FLASH_OKAY + " size = <8388608>;", "flash-size-in-bytes-not-bits", "error"),
     (MCUBOOT_OVERLAY, "nordic,pm-ext-flash = &mx25r64;", "", "pm-ext-flash-not-chosen-mcuboot", "error"),
     (MCUBOOT_OVERLAY, 'status = "okay";', "", "flash-node-disabled-in-mcuboot", "error"),
     ("sysbuild.conf", 'SB_CONFIG_BOOT_SIGNATURE_KEY_FILE="\\${APP_DIR}/release.pem"', "", "development-key", "warning"),
@@ -94,6 +94,12 @@ class FirmwareApp(Case):
                 run, findings = self.check(tree)
                 self.assertIn((rule, severity), [(f["rule"], f["severity"]) for f in findings], run)
                 self.assertEqual(run.exit, 5 if any(f["severity"] == "error" for f in findings) else 0, run)
+
+    def test_what_boards_of_mcuboot_choose_is_not_overruled(self):
+        # sysbuild/mcuboot.conf is merged after sysbuild/mcuboot/boards, and SFDP's three modes are one choice.
+        boards = list((APP / "sysbuild" / "mcuboot" / "boards").glob("*.conf"))
+        self.assertTrue(any("CONFIG_SPI_NOR_SFDP_" in board.read_text() for board in boards))
+        self.assertNotIn("CONFIG_SPI_NOR_SFDP_", (APP / MCUBOOT).read_text())
 
     def test_an_overlay_under_another_name_is_noticed(self):
         tree = self.copy()

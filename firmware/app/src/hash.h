@@ -1,5 +1,5 @@
-/* SHA-256 for the core: nrf_oberon on nRF Connect SDK (a non-secure build with TF-M's minimal profile has no other),
- * Mbed TLS elsewhere. */
+/* SHA-256, the core's own: TF-M's minimal profile has no hashes, and what an SDK offers beside it changes with its
+ * releases (nrfxlib_crypto carries no nrf_oberon in a build with TF-M). */
 #ifndef APP_HASH_H
 #define APP_HASH_H
 

@@ -32,8 +32,16 @@ int link_start(void) {
     return 0;
 }
 
+/* One attempt ends after CONFIG_LTE_NETWORK_TIMEOUT. A kit that starts without coverage is not a kit without a server.
+ */
 int link_connect(void) {
-    return lte_lc_connect();
+    int rc = lte_lc_connect();
+
+    while (rc == -ETIMEDOUT) {
+        LOG_WRN("no network yet");
+        rc = lte_lc_connect();
+    }
+    return rc;
 }
 
 const char* link_endpoint(void) {

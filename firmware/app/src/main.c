@@ -1,5 +1,6 @@
 /* The order of the start: flash, what runs, what is stored, then the server. Nothing here decides; each step is its
  * module's. */
+#include <errno.h>
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
 #include <zephyr/net/lwm2m.h>
@@ -30,6 +31,15 @@ static int start_flash(void) {
     return rc;
 }
 
+static void report_running(int rc) {
+    if (rc == -ENOEXEC) {
+        LOG_WRN("the primary slot holds no image: it runs without its bootloader");
+    } else if (rc != 0) {
+        LOG_WRN("the running image's header cannot be read (%d): a server sees no hash, and the version of VERSION",
+                rc);
+    }
+}
+
 static int start_objects(void) {
     int rc = device_object_start(&client);
 
@@ -40,8 +50,8 @@ static int start_objects(void) {
 int main(void) {
     int rc = start_flash();
 
-    if (rc == 0 && running_read() != 0) {
-        LOG_WRN("the primary slot holds no image: it runs without its bootloader");
+    if (rc == 0) {
+        report_running(running_read());
     }
     trial_start(rc != 0 ? rc : self_test());
     if (rc != 0) {

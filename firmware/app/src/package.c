@@ -51,7 +51,7 @@ void package_restore(void) {
     }
     saved_length = package.length;
     if (package.length > slots_image_limit() ||
-        fota_package_restore(&package, slots_secondary(), hash_package()) != FOTA_OK) {
+        fota_package_restore(&package, slots_upload(), hash_package()) != FOTA_OK) {
         LOG_WRN("the secondary slot does not hold the package that was recorded");
         package_discard();
         return;
@@ -62,7 +62,7 @@ void package_restore(void) {
 }
 
 int package_restore_whole(void) {
-    const struct fota_flash* slot = slots_secondary();
+    const struct fota_flash* slot = slots_upload();
     struct fota_image_extent extent;
     uint8_t chunk[64];
 
@@ -105,11 +105,14 @@ static int begin(size_t total) {
     }
     if (start == 0u) {
         package_discard();
+        if (slots_make_room() != 0) {
+            return -EIO;
+        }
     } else if (writer.open) {
         return fota_slot_writer_rewind(&writer) == FOTA_OK ? 0 : -EIO;
     }
     const enum fota_status status =
-        fota_slot_writer_begin(&writer, slots_secondary(), hash_package(), slots_image_limit(), start, writer.checksum);
+        fota_slot_writer_begin(&writer, slots_upload(), hash_package(), slots_image_limit(), start, writer.checksum);
     return status == FOTA_OK ? 0 : -EIO;
 }
 
@@ -144,7 +147,7 @@ int package_write(const uint8_t* data, size_t size) {
 static int finish(uint8_t image_hash[FOTA_DIGEST_SIZE]) {
     static const struct fota_package none = {0};
     struct fota_image_extent extent;
-    const struct fota_flash* slot = slots_secondary();
+    const struct fota_flash* slot = slots_upload();
 
     start = 0u;
     if (fota_slot_writer_finish(&writer) != FOTA_OK) {
@@ -187,5 +190,7 @@ uint32_t package_stored(void) {
 }
 
 void package_digest(uint8_t out[FOTA_DIGEST_SIZE]) {
+    k_mutex_lock(&lock, K_FOREVER); /* SMP asks on its own thread */
     (void)hash_package()->digest(hash_package()->context, out);
+    k_mutex_unlock(&lock);
 }

@@ -1,5 +1,6 @@
 #include "running.h"
 
+#include <app_version.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +12,14 @@
 
 #if defined(CONFIG_TRUSTED_EXECUTION_NONSECURE)
 #include <tfm_ioctl_api.h>
-#define PAD_SIZE CONFIG_PM_PARTITION_SIZE_MCUBOOT_PAD
+#if defined(USE_PARTITION_MANAGER) && USE_PARTITION_MANAGER
+#define PAD_SIZE PM_MCUBOOT_PAD_SIZE
+#else
+#define PAD_SIZE 0x200
+#endif
 #endif
 
-static char version[sizeof("255.255.65535+4294967295")] = "0.0.0+0";
+static char version[sizeof("255.255.65535+4294967295")] = APP_VERSION_TWEAK_STRING;
 static uint8_t hash[RUNNING_HASH_MAX];
 static uint16_t hash_size;
 

@@ -1,7 +1,8 @@
 /* The image that runs now: version and hash out of its MCUboot header and TLVs.
  *
  * On a non-secure build the header lies in the secure domain (mcuboot_pad), so it comes through TF-M's read service,
- * which allows exactly that range; the TLVs behind the image are non-secure. */
+ * which allows exactly that range under Partition Manager and refuses it without; the TLVs behind the image are
+ * non-secure. Where the header cannot be read the version is that of the VERSION file and the hash is unknown. */
 #ifndef APP_RUNNING_H
 #define APP_RUNNING_H
 
@@ -10,10 +11,11 @@
 
 #define RUNNING_HASH_MAX 64u
 
-/* Reads the primary slot once. 0, or a negative errno: -EIO, or -ENOEXEC when there is no walkable image. */
+/* Reads the primary slot once. 0, or a negative errno: -EIO when it cannot be read, -ENOEXEC when there is no walkable
+ * image. */
 int running_read(void);
 
-/* "major.minor.revision+build"; "0.0.0+0" before running_read succeeded. */
+/* "major.minor.revision+build": the header's, or the VERSION file's until running_read succeeded. */
 const char* running_version(void);
 
 /* The image's hash TLV; `size` is 0 where it is unknown. */

@@ -6,6 +6,7 @@
 #include <zephyr/storage/flash_map.h>
 #include <zephyr/sys/util.h>
 
+#include "core/area.h"
 #include "core/slot_limit.h"
 #include "partitions.h"
 
@@ -44,11 +45,27 @@ static int open_area(uint8_t id, struct fota_flash* out) {
     return 0;
 }
 
+/* The part of the secondary slot in which an update goes. */
+static struct fota_area upload;
+
+static enum fota_boot_mode boot_mode(void) {
+    if (IS_ENABLED(CONFIG_APP_BOOT_MODE_OFFSET)) {
+        return FOTA_BOOT_OFFSET;
+    }
+    if (IS_ENABLED(CONFIG_APP_BOOT_MODE_OVERWRITE)) {
+        return FOTA_BOOT_OVERWRITE;
+    }
+    return FOTA_BOOT_MOVE;
+}
+
 int slots_open(void) {
     int rc = open_area(PRIMARY_SLOT_ID, &primary);
 
     if (rc == 0) {
         rc = open_area(SECONDARY_SLOT_ID, &secondary);
+    }
+    if (rc == 0 && fota_area_for_upload(&upload, &secondary, boot_mode()) != FOTA_OK) {
+        rc = -EINVAL;
     }
     return rc;
 }
@@ -61,14 +78,12 @@ const struct fota_flash* slots_secondary(void) {
     return &secondary;
 }
 
-static enum fota_boot_mode boot_mode(void) {
-    if (IS_ENABLED(CONFIG_APP_BOOT_MODE_OFFSET)) {
-        return FOTA_BOOT_OFFSET;
-    }
-    if (IS_ENABLED(CONFIG_APP_BOOT_MODE_OVERWRITE)) {
-        return FOTA_BOOT_OVERWRITE;
-    }
-    return FOTA_BOOT_MOVE;
+const struct fota_flash* slots_upload(void) {
+    return &upload.flash;
+}
+
+int slots_make_room(void) {
+    return fota_area_clear_header(&secondary, boot_mode()) == FOTA_OK ? 0 : -EIO;
 }
 
 uint32_t slots_image_limit(void) {

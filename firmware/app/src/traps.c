@@ -23,6 +23,12 @@ BUILD_ASSERT(CONFIG_SPI_NRFX_RAM_BUFFER_SIZE >= 32, "expected CONFIG_SPI_NRFX_RA
 /* flash-stuck-after-warm-reset: a part asleep at a warm reset is one that MCUboot does not find */
 BUILD_ASSERT(!IS_ENABLED(CONFIG_SPI_NOR_IDLE_IN_DPD), "CONFIG_SPI_NOR_IDLE_IN_DPD leaves the part asleep at a reset");
 
+#if defined(PM_MCUBOOT_SECONDARY_DEFAULT_DRIVER_KCONFIG)
+/* driver-gate-closed: Partition Manager leaves a partition out of the flash map whose driver option is not set */
+BUILD_ASSERT(IS_ENABLED(PM_MCUBOOT_SECONDARY_DEFAULT_DRIVER_KCONFIG),
+             "the secondary slot is not in the flash map: SB_CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y");
+#endif
+
 /* ---- devicetree ---- */
 
 /* app-spi-nor-disabled, flash-node: the part is there and enabled */
@@ -39,13 +45,26 @@ BUILD_ASSERT(DT_PROP(EXTERNAL_FLASH_NODE, size) == 8ull << JEDEC_CAPACITY,
 BUILD_ASSERT((BFP_BYTE(4) | BFP_BYTE(5) << 8 | BFP_BYTE(6) << 16 | BFP_BYTE(7) << 24) + 1u ==
                  DT_PROP(EXTERNAL_FLASH_NODE, size),
              "sfdp-bfp belongs to a part of another size");
+/* flash-cs-index-out-of-range */
+BUILD_ASSERT(DT_REG_ADDR(EXTERNAL_FLASH_NODE) < DT_PROP_LEN_OR(DT_BUS(EXTERNAL_FLASH_NODE), cs_gpios, 1),
+             "the flash node's reg is no index into the bus's cs-gpios");
 #if defined(CONFIG_BOARD_NRF9160DK) || defined(CONFIG_BOARD_NRF9161DK) || defined(CONFIG_BOARD_NRF9151DK)
 /* spi-clock-above-board */
 BUILD_ASSERT(DT_PROP(EXTERNAL_FLASH_NODE, spi_max_frequency) <= 8000000, "the board's flash is clocked with 8 MHz");
+/* dpd-exit-time-too-short, in ns: the first command after power-down would get no answer */
+BUILD_ASSERT(!DT_PROP(EXTERNAL_FLASH_NODE, has_dpd) || DT_PROP_OR(EXTERNAL_FLASH_NODE, t_exit_dpd, 0) >= 35000,
+             "t-exit-dpd is below what the board's part needs");
+/* shared-pins-or-instance: one peripheral is SPI, I2C or UART */
+BUILD_ASSERT(!DT_NODE_HAS_STATUS(DT_NODELABEL(i2c3), okay) && !DT_NODE_HAS_STATUS(DT_NODELABEL(uart3), okay),
+             "i2c3 and uart3 are the same peripheral as spi3, the flash's bus");
 #endif
 
 /* ---- slots ---- */
 
+/* scratch-with-external-flash */
+#if defined(CONFIG_MCUBOOT_BOOTLOADER_MODE_SWAP_SCRATCH) || defined(CONFIG_MCUBOOT_BOOTLOADER_MODE_DIRECT_XIP)
+#error "this application knows swap using move, swap using offset and overwrite only"
+#endif
 /* slot-sizes-differ */
 #if defined(CONFIG_APP_BOOT_MODE_MOVE)
 BUILD_ASSERT(PRIMARY_SLOT_SIZE == SECONDARY_SLOT_SIZE || PRIMARY_SLOT_SIZE == SECONDARY_SLOT_SIZE + SECTOR,
@@ -64,6 +83,12 @@ BUILD_ASSERT(MAX(PRIMARY_SLOT_SIZE, SECONDARY_SLOT_SIZE) / SECTOR <= CONFIG_APP_
 /* region-exceeds-device */
 BUILD_ASSERT(SECONDARY_SLOT_ADDRESS + SECONDARY_SLOT_SIZE <= DT_PROP(EXTERNAL_FLASH_NODE, size) / 8,
              "the secondary slot ends behind the part");
+#if defined(PM_EXTERNAL_FLASH_ADDRESS)
+/* external-flash-placeholder-overlap */
+BUILD_ASSERT(PM_EXTERNAL_FLASH_ADDRESS >= SECONDARY_SLOT_ADDRESS + SECONDARY_SLOT_SIZE ||
+                 PM_EXTERNAL_FLASH_ADDRESS + PM_EXTERNAL_FLASH_SIZE <= SECONDARY_SLOT_ADDRESS,
+             "the placeholder external_flash overlaps the secondary slot");
+#endif
 /* fprotect-length-misaligned */
 BUILD_ASSERT(PRIMARY_SLOT_ADDRESS % SPU_REGION == 0, "the primary slot does not begin on a region of 32 KiB");
 #if defined(USE_PARTITION_MANAGER) && USE_PARTITION_MANAGER && defined(CONFIG_TRUSTED_EXECUTION_NONSECURE)
@@ -74,12 +99,21 @@ BUILD_ASSERT(PM_NONSECURE_STORAGE_ADDRESS % SPU_REGION == 0, "nonsecure_storage 
 BUILD_ASSERT(PM_MCUBOOT_SIZE >= 0xd000, "MCUboot with the SPI NOR driver does not fit below 0xd000 bytes");
 #endif
 
+/* ---- serial ports ---- */
+
+#if DT_HAS_CHOSEN(ncs_at_host_uart)
+/* at-host-port-disabled: uart1 is off on the kits' non-secure variants */
+BUILD_ASSERT(DT_NODE_HAS_STATUS(DT_CHOSEN(ncs_at_host_uart), okay), "the port of ncs,at-host-uart is not okay");
+#endif
+
 /* ---- LwM2M ---- */
 
 /* erase-stalls-ack */
 BUILD_ASSERT(CONFIG_COAP_INIT_ACK_TIMEOUT_MS >= 4000, "a block may wait for an erase: 4000 ms or more");
 /* psk-settings */
 BUILD_ASSERT(CONFIG_LWM2M_SECURITY_KEY_SIZE >= 33, "a PSK of 16 bytes is 33 characters as hex text");
+/* server-name-not-resolved */
+BUILD_ASSERT(IS_ENABLED(CONFIG_LWM2M_DNS_SUPPORT), "a server by its name needs CONFIG_LWM2M_DNS_SUPPORT=y");
 /* update-object-mismatch */
 BUILD_ASSERT(IS_ENABLED(CONFIG_LWM2M_FIRMWARE_UPDATE_OBJ_SUPPORT), "object 5 is what this firmware is about");
 #if defined(CONFIG_LWM2M_CLIENT_UTILS_ADV_FIRMWARE_UPDATE_OBJ_SUPPORT)

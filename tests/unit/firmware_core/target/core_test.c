@@ -7,6 +7,7 @@
 #include "core/mcuboot.h"
 #include "core/package.h"
 #include "core/sfdp.h"
+#include "core/sha256.h"
 #include "core/slot_limit.h"
 #include "core/slot_writer.h"
 #include "machine.h"
@@ -17,8 +18,11 @@
 static uint8_t cells[NOR_SIZE];
 static uint8_t package_bytes[NOR_SIZE];
 static struct nor nor;
-static struct sha256 sha;
-static struct sha256 package_sha;
+static struct fota_sha256 sha_state;
+static struct fota_sha256 package_sha_state;
+static const struct fota_hash sha = {&sha_state, fota_sha256_start, fota_sha256_update, fota_sha256_digest};
+static const struct fota_hash package_sha = {&package_sha_state, fota_sha256_start, fota_sha256_update,
+                                             fota_sha256_digest};
 static uint32_t checks;
 static uint32_t failures;
 
@@ -103,21 +107,21 @@ static void hash_is_checked(void) {
 
     for (uint32_t i = 0u; i < (sizeof(good) / sizeof(good[0])); i++) {
         (void)load(good[i]);
-        CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, &image), FOTA_OK);
+        CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, &image), FOTA_OK);
         cells[image.hashed_size - 1u] ^= 1u;
-        CHECK(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL) != FOTA_OK);
+        CHECK(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL) != FOTA_OK);
     }
     (void)load("img/p384-4k.bin");
-    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL), FOTA_ERR_UNSUPPORTED);
+    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL), FOTA_ERR_UNSUPPORTED);
     (void)load("img/enc-p256-aes128.bin");
-    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL), FOTA_ERR_UNSUPPORTED);
+    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL), FOTA_ERR_UNSUPPORTED);
     (void)load("bad/no-hash.bin");
-    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL), FOTA_ERR_FORMAT);
+    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL), FOTA_ERR_FORMAT);
     (void)load("bad/flip-payload-mid.bin");
-    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL), FOTA_ERR_MISMATCH);
+    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL), FOTA_ERR_MISMATCH);
     (void)load("img/p256-4k.bin");
     nor.failing_reads = 1u;
-    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha.hash, NULL), FOTA_ERR_IO);
+    CHECK_EQ(fota_image_check(&nor.flash, NOR_SIZE, &sha, NULL), FOTA_ERR_IO);
 }
 
 static void running_hash_is_read(void) {
@@ -294,7 +298,7 @@ static void any_chunks_give_the_same_slot(void) {
         make_pattern(size, block);
         nor_init(&nor, cells, block);
         (void)memset(cells, 0x5a, sizeof(cells));
-        CHECK_EQ(fota_slot_writer_begin(&writer, &nor.flash, &package_sha.hash, LIMIT, 0u, 0u), FOTA_OK);
+        CHECK_EQ(fota_slot_writer_begin(&writer, &nor.flash, &package_sha, LIMIT, 0u, 0u), FOTA_OK);
         for (uint32_t at = 0u; at < size;) {
             const uint32_t wanted = next_random() % 1500u;
             const uint32_t part = (wanted < (size - at)) ? wanted : (size - at);
@@ -304,10 +308,10 @@ static void any_chunks_give_the_same_slot(void) {
         CHECK_EQ(fota_slot_writer_finish(&writer), FOTA_OK);
         CHECK(holds(0u, package_bytes, size));
         CHECK_EQ(writer.programmed, size);
-        (void)sha.hash.start(&sha);
-        (void)sha.hash.update(&sha, package_bytes, size);
-        (void)sha.hash.digest(&sha, whole);
-        (void)package_sha.hash.digest(&package_sha, stored);
+        (void)sha.start(sha.context);
+        (void)sha.update(sha.context, package_bytes, size);
+        (void)sha.digest(sha.context, whole);
+        (void)package_sha.digest(package_sha.context, stored);
         CHECK_EQ(memcmp(stored, whole, sizeof(whole)), 0);
         CHECK_EQ(nor.violations, 0u);
         CHECK_EQ(fota_mark_pending(&nor.flash, false), FOTA_OK);
@@ -378,8 +382,8 @@ static void resumes_after_a_reset(void) {
         (void)memset(&stored, 0xee, sizeof(stored));
         CHECK_EQ(fota_package_decode(record, &stored), FOTA_OK);
         CHECK_EQ(stored.length, (resets[i] / 4096u) * 4096u);
-        CHECK_EQ(fota_package_restore(&stored, &nor.flash, &package_sha.hash), FOTA_OK);
-        CHECK_EQ(fota_slot_writer_begin(&writer, &nor.flash, &package_sha.hash, LIMIT, stored.length, stored.checksum),
+        CHECK_EQ(fota_package_restore(&stored, &nor.flash, &package_sha), FOTA_OK);
+        CHECK_EQ(fota_slot_writer_begin(&writer, &nor.flash, &package_sha, LIMIT, stored.length, stored.checksum),
                  FOTA_OK);
         CHECK_EQ(fota_slot_writer_write(&writer, &package_bytes[stored.length], 40000u - stored.length), FOTA_OK);
         CHECK_EQ(fota_slot_writer_finish(&writer), FOTA_OK);
@@ -396,6 +400,20 @@ static void resumes_after_a_reset(void) {
     CHECK_EQ(fota_crc32(0u, "123456789", 9u), 0xcbf43926u);
 }
 
+static void sha256_is_the_standards(void) {
+    /* FIPS 180-4's examples: nothing, one block, two blocks. */
+    static const char* const text[] = {"", "abc", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"};
+    static const uint8_t expected[][4] = {{0xe3, 0xb0, 0xc4, 0x42}, {0xba, 0x78, 0x16, 0xbf}, {0x24, 0x8d, 0x6a, 0x61}};
+    uint8_t digest[FOTA_DIGEST_SIZE];
+
+    for (uint32_t i = 0u; i < 3u; i++) {
+        CHECK_EQ(sha.start(sha.context), 0);
+        CHECK_EQ(sha.update(sha.context, text[i], strlen(text[i])), 0);
+        CHECK_EQ(sha.digest(sha.context, digest), 0);
+        CHECK(memcmp(digest, expected[i], sizeof(expected[i])) == 0);
+    }
+}
+
 static void upload_for_swap_using_offset(void) {
     struct fota_area area;
     struct fota_slot_writer writer;
@@ -409,11 +427,12 @@ static void upload_for_swap_using_offset(void) {
     CHECK_EQ(fota_slot_writer_write(&writer, package_bytes, size), FOTA_OK);
     CHECK_EQ(fota_slot_writer_finish(&writer), FOTA_OK);
     CHECK(holds(NOR_SECTOR, package_bytes, size));
-    CHECK_EQ(fota_image_check(&area.flash, 40000u, &sha.hash, NULL), FOTA_OK);
+    CHECK_EQ(fota_image_check(&area.flash, 40000u, &sha, NULL), FOTA_OK);
 }
 
 int main(void) {
-    static void (*const tests[])(void) = {image_is_walked,
+    static void (*const tests[])(void) = {sha256_is_the_standards,
+                                          image_is_walked,
                                           hash_is_checked,
                                           running_hash_is_read,
                                           hostile_images_are_refused,
@@ -430,8 +449,6 @@ int main(void) {
     const uint32_t count = sizeof(tests) / sizeof(tests[0]);
     uint32_t deepest = 0u;
 
-    sha256_init(&sha);
-    sha256_init(&package_sha);
     for (uint32_t i = 0u; i < count; i++) {
         stack_paint();
         tests[i]();

@@ -23,15 +23,4 @@ struct nor {
 /* Erased, with write blocks of `write_size`. */
 void nor_init(struct nor* nor, uint8_t* cells, uint32_t write_size);
 
-/* SHA-256 behind the core's function pointers. */
-struct sha256 {
-    struct fota_hash hash;
-    uint32_t state[8];
-    uint8_t block[64];
-    uint32_t filled;
-    uint32_t total; /* bytes */
-};
-
-void sha256_init(struct sha256* sha);
-
 #endif
