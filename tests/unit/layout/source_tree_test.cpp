@@ -114,12 +114,6 @@ TEST(SourceTree, ALayoutInAnIncludedFileCountsWithItsOwnLines) {
     EXPECT_EQ(differ->where.line, 6u);
 }
 
-TEST(SourceTree, AFileThatIncludesItselfEnds) {
-    auto files = good_source();
-    append(files, "boards/nrf9160dk_nrf9160_ns.overlay", "\n#include \"nrf9160dk_nrf9160_ns.overlay\"\n");
-    (void)must_check(files);
-}
-
 TEST(SourceTree, KconfigSysbuildGivesDefaultsForTheBoard) {
     auto files = good_source();
     files["Kconfig.sysbuild"] =
