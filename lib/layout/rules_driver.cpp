@@ -204,6 +204,9 @@ void undefined_device_ord(const Project& project, const Inputs&, Findings& findi
         if (!image->config.on("CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK")) continue;
         const auto* node = project.flash_or_board(*image);
         if (node == nullptr || !node->okay()) continue;
+        // An image that was linked is proof enough that this SDK leaves the device out.
+        const auto directory = image == &project.app ? project.application : std::string("mcuboot");
+        if (project.files->is_file(join(directory, "zephyr/zephyr.elf"))) continue;
         const bool plain = node->compatible("jedec,spi-nor");
         if (plain ? image->config.on(spi) && image->config.on(spi_nor) : image->config.on(qspi_nor)) continue;
         auto& f = findings.add(

@@ -53,6 +53,34 @@ class Check(unittest.TestCase):
         self.assertEqual(result["warnings"], sum(f["severity"] == "warning" for f in findings))
         self.assertEqual(result["error"]["code"], "layout-failed")
 
+    def threads_build(self):
+        """The thread's sources with their build directory inside, as west leaves them."""
+        project = self.tree("thread")
+        shutil.copytree(DATA / "thread-build", project / "build")
+        for path in (project / "build").rglob("*"):
+            if path.is_file():
+                path.write_text(path.read_text().replace("/ws/sensor-node", str(project)))
+        return project
+
+    def test_the_threads_build_fails_with_both_causes(self):
+        project = self.threads_build()
+        done = run("check", project / "build", "--json")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        *findings, result = events(done)
+        self.assertEqual([f["rule"] for f in findings[:2]], ["qspi-driver-on-spi-flash", "mcuboot-spi-nor-disabled"])
+        self.assertEqual(findings[0]["where"], {"file": str(project / "prj.conf"), "line": 31})
+        self.assertEqual(findings[1]["where"]["file"], "mcuboot/zephyr/.config")
+        self.assertEqual((project / "build/mcuboot/zephyr/.config").read_text().splitlines()
+                         [findings[1]["where"]["line"] - 1], "# CONFIG_SPI is not set")
+        self.assertTrue(findings[1]["fix"].startswith("add to sysbuild/mcuboot.conf:\n  CONFIG_SPI=y\n"))
+        self.assertEqual((result["exit"], result["rules"]["need_build"]), (5, 0))
+
+        read = run("check", project / "build").stdout
+        self.assertIn("nRF9160-DK @1.0.0 (nrf9160/ns) · nRF Connect SDK 3.1.0 build", read)
+        for word in ("the nRF9160 has no QSPI peripheral", "MCUboot's own configuration lacks the driver",
+                     "not a compatible amount of sectors", "calls the good primary image invalid"):
+            self.assertIn(word, " ".join(read.split()))
+
     def test_a_person_reads_cause_place_and_fix(self):
         done = run("check", DATA / "thread")
         self.assertEqual(done.returncode, 5)

@@ -34,6 +34,60 @@ TEST(Thread, TheFixedProjectPasses) {
     EXPECT_EQ(said(must_check(good_source())), Said{"note static-layout-in-use"});
 }
 
+/// The sources at the place that the build's build_info.yml names.
+Files sources_of_the_build() {
+    Files out;
+    for (auto& [path, text] : load(TEST_DATA_DIR "/layout/thread")) out["ws/sensor-node/" + path] = std::move(text);
+    return out;
+}
+
+TEST(Thread, ItsBuildTreeHasBothCausesFirst) {
+    const MemoryFileTree everything(sources_of_the_build());
+    Inputs inputs;
+    inputs.absolute = &everything;
+    const auto files = load(TEST_DATA_DIR "/layout/thread-build");
+    const auto report = must_check(files, inputs);
+    EXPECT_EQ(report.description,
+              "nRF9160-DK @1.0.0 (nrf9160/ns) · nRF Connect SDK 3.1.0 build · MCUboot secondary in external flash");
+    ASSERT_EQ(said(report), (Said{"error qspi-driver-on-spi-flash", "error mcuboot-spi-nor-disabled",
+                                  "error undefined-device-ord", "error max-img-sectors-too-small"}));
+    EXPECT_EQ(report.findings[0].rule, "qspi-driver-on-spi-flash");
+    EXPECT_EQ(report.findings[0].where.file, "/ws/sensor-node/prj.conf");  // Kconfig dropped it from .config
+    EXPECT_EQ(report.findings[0].where.line, 31u);
+    EXPECT_NE(report.findings[0].message.find("(MX25R6435F, node mx25r64) sits on spi3: the nRF9160 has no QSPI"),
+              std::string::npos)
+        << report.findings[0].message;
+    EXPECT_EQ(report.findings[0].fix, "remove the line; CONFIG_SPI=y and CONFIG_SPI_NOR=y are there already");
+    EXPECT_EQ(report.findings[1].rule, "mcuboot-spi-nor-disabled");
+    EXPECT_EQ(report.findings[1].where.file, "mcuboot/zephyr/.config");
+    EXPECT_EQ(report.findings[1].where.line, 39u);
+    EXPECT_NE(report.findings[1].message.find("calls the good primary image invalid"), std::string::npos);
+    EXPECT_TRUE(report.findings[1].fix.starts_with("add to sysbuild/mcuboot.conf:\n  CONFIG_SPI=y\n"))
+        << report.findings[1].fix;
+}
+
+TEST(Thread, TheBuildAloneStillHasMcubootsCauseFirst) {
+    // A CI step that has the build and not the sources: what the sources asked for cannot be seen.
+    const auto report = must_check(load(TEST_DATA_DIR "/layout/thread-build"));
+    ASSERT_FALSE(report.findings.empty());
+    EXPECT_EQ(report.findings[0].rule, "mcuboot-spi-nor-disabled");
+    EXPECT_EQ(find(report, "qspi-driver-on-spi-flash"), nullptr);
+}
+
+TEST(Thread, TheBuildOfTheFixedProjectPasses) {
+    auto files = load(TEST_DATA_DIR "/layout/thread-build");
+    replace(files, "mcuboot/zephyr/.config", "# CONFIG_SPI is not set\n",
+            "CONFIG_SPI=y\nCONFIG_SPI_NRFX_RAM_BUFFER_SIZE=32\nCONFIG_SPI_NOR=y\n"
+            "CONFIG_SPI_NOR_FLASH_LAYOUT_PAGE_SIZE=4096\n");
+    replace(files, "mcuboot/zephyr/.config", "SECTORS=128", "SECTORS=256");
+    auto sources = sources_of_the_build();
+    replace(sources, "ws/sensor-node/prj.conf", "CONFIG_NORDIC_QSPI_NOR=y\n", "");
+    const MemoryFileTree everything(sources);
+    Inputs inputs;
+    inputs.absolute = &everything;
+    EXPECT_EQ(said(must_check(files, inputs)), Said{});
+}
+
 TEST(Board, Targets) {
     struct {
         const char *text, *board, *revision, *qualifiers;

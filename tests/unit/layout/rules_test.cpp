@@ -353,6 +353,15 @@ std::vector<Case> build_cases() {
                  replace(f, boot_config, "CONFIG_SPI_NOR=y", "# CONFIG_SPI_NOR is not set");
              },
              {"error mcuboot-spi-nor-disabled", "error undefined-device-ord"}},
+        Case{"device_without_driver_that_was_linked",
+             [](Files& f) {
+                 append(f, boot_config, "CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y\n");
+                 replace(f, boot_config, "CONFIG_SPI_NOR=y", "# CONFIG_SPI_NOR is not set");
+                 f["mcuboot/zephyr/zephyr.elf"] =
+                     "\x7f"
+                     "ELF";
+             },
+             {"error mcuboot-spi-nor-disabled"}},
         Case{"flash_off_in_mcuboot",
              [](Files& f) {
                  replace(f, boot_dts, "reg = < 0x1 >; status = \"okay\"", "reg = < 0x1 >; status = \"disabled\"");
