@@ -76,7 +76,13 @@ std::optional<std::uint64_t> Project::external_size() const {
         if (const auto* node = flash_or_board(*image))
             if (const auto* size = node->find("size"))
                 if (const auto bits = size->number()) return *bits / 8;
+    if (const auto* one = region("external_flash")) return one->size;
     return std::nullopt;
+}
+
+const Region* Project::region(std::string_view name) const {
+    const auto it = std::ranges::find(regions, name, &Region::name);
+    return it == regions.end() ? nullptr : &*it;
 }
 
 const Partition* Project::partition(std::string_view name) const {
@@ -182,6 +188,17 @@ void ProjectReader::partitions(const std::string& path) {
         return;
     }
     project_.partitions = std::move(*table);
+}
+
+void ProjectReader::regions(const std::string& path) {
+    const auto content = text(path);
+    if (!content) return;
+    auto regions = parse_regions(*content, path);
+    if (!regions) {
+        unreadable(path, regions.error());
+        return;
+    }
+    project_.regions = std::move(*regions);
 }
 
 Result<Project> read_project(const FileTree& files, const std::string& board, const Boards& boards) {

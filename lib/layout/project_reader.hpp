@@ -23,6 +23,7 @@ class ProjectReader {
     bool image_config(Image& image, const std::string& path);
     bool image_overlay(Image& image, const std::string& path);
     void partitions(const std::string& path);
+    void regions(const std::string& path);
 
   private:
     void add(Finding finding);

@@ -31,7 +31,9 @@ bool is_boards_own(const Project& project, const Partition& one) {
 }
 
 std::uint32_t internal_size(const Project& project) {
-    return project.board && project.board->facts != nullptr ? project.board->facts->internal_flash : 0x100000U;
+    if (project.board && project.board->facts != nullptr) return project.board->facts->internal_flash;
+    const auto* region = project.region("flash_primary");
+    return region != nullptr ? static_cast<std::uint32_t>(region->size) : 0x100000U;
 }
 std::uint32_t spu_block(const Project& project) {
     return project.board && project.board->facts != nullptr ? project.board->facts->spu_block : 0x8000U;
@@ -175,7 +177,7 @@ void region_exceeds_device(const Project& project, const Inputs&, Findings& find
         if (last == nullptr || one.end() > last->end()) last = &one;
     }
     if (last_external != nullptr && size && last_external->end() > *size && project.external())
-        say(*last_external, *size, "external flash (the devicetree's size / 8)");
+        say(*last_external, *size, "external flash (size / 8 of its devicetree node)");
     if (last_internal != nullptr && last_internal->end() > internal_size(project))
         say(*last_internal, internal_size(project), "internal flash");
 }

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "layout/memory_map.hpp"
 #include "unit/layout/trees.hpp"
 
 namespace fota::layout::testing {
@@ -201,6 +202,35 @@ TEST(SourceTree, ACorrectQspiBoardPasses) {
     EXPECT_EQ(said(must_check(files, inputs)), Said{});
 }
 
+TEST(BuildTree, RegionsSayHowLargeTheMemoriesAre) {
+    auto files = good_build();
+    replace(files, "build_info.yml", "nrf9160dk", "my_board");
+    for (const char* file : {"sensor_node/zephyr/zephyr.dts", "mcuboot/zephyr/zephyr.dts"})
+        replace(files, file, "size = < 0x4000000 >;", "");
+    append(files, "partitions.yml", "ram: {address: 0x20000000, size: 0x80000, region: sram_primary}\n");
+    const std::string regions =
+        "external_flash: {base_address: 0x0, size: 0x400000, placement_strategy: start_to_end}\n"
+        "flash_primary: {base_address: 0x0, size: 0x80000}\n"
+        "sram_primary: {base_address: 0x20000000, size: 0x100000, unknown: key}\notp: {base_address: 0xff8108}\n";
+    EXPECT_EQ(said(must_check(files)), Said{});
+    files["regions.yml"] = regions;
+    EXPECT_EQ(said(must_check(files)), (Said{"error region-exceeds-device", "error region-exceeds-device"}));
+    const MemoryFileTree tree(files);
+    const auto project = read_project(tree, "");
+    ASSERT_TRUE(project);
+    const auto map = memory_map(*project, nullptr);
+    ASSERT_TRUE(map) << map.error().text();
+    ASSERT_EQ(map->devices.size(), 3u);
+    EXPECT_EQ(map->devices[2].size, 0x100000u);
+
+    replace(files, "regions.yml", "size: 0x100000", "size: 0x100000000");
+    const auto report = must_check(files);
+    const auto* fault = find(report, "input-unreadable");
+    ASSERT_NE(fault, nullptr);
+    EXPECT_EQ(fault->where.file, "regions.yml");
+    EXPECT_EQ(fault->where.line, 3u);
+}
+
 TEST(BuildTree, OldStyleMultiImage) {
     Files files;
     for (auto& [path, text] : good_build()) {
@@ -229,6 +259,28 @@ TEST(Slots, LimitFitAndKey) {
     const auto key = pinned_key(*project);
     ASSERT_TRUE(key) << key.error().text();
     EXPECT_EQ(key->size(), 91u);
+}
+
+TEST(Slots, TheLimitOfEverySwapMode) {
+    auto good = good_build();
+    good["partitions.yml"] =
+        "mcuboot_primary: {address: 0x10000, size: 0x40000}\n"
+        "mcuboot_secondary: {address: 0x0, size: 0x40000, region: external_flash}\n";
+    replace(good, "mcuboot/zephyr/.config", "SECTORS=256", "SECTORS=128");
+    for (const auto& [option, limit] :
+         {std::pair{"CONFIG_BOOT_SWAP_USING_MOVE", 253952U}, std::pair{"CONFIG_BOOT_SWAP_USING_OFFSET", 253952U},
+          std::pair{"CONFIG_BOOT_SWAP_USING_SCRATCH", 260560U}, std::pair{"CONFIG_BOOT_UPGRADE_ONLY", 262104U}}) {
+        auto files = good;
+        replace(files, "mcuboot/zephyr/.config", "CONFIG_BOOT_SWAP_USING_MOVE", option);
+        const MemoryFileTree tree(files);
+        const auto project = read_project(tree, "");
+        ASSERT_TRUE(project) << project.error().text();
+        const auto layout = slots(*project);
+        ASSERT_TRUE(layout) << layout.error().text();
+        EXPECT_EQ(image_limit(*layout), limit) << option;
+        EXPECT_TRUE(fit(*layout, limit)) << option;
+        EXPECT_FALSE(fit(*layout, limit + 1)) << option;
+    }
 }
 
 TEST(BadInput, NeitherSourceNorBuild) {
