@@ -332,12 +332,20 @@ void flash_stuck_after_warm_reset(const Project& project, const Inputs&, Finding
             "The flash has deep power-down and no time to leave it: after a warm reset it may not answer.",
             "t-exit-dpd in ns", "none", "add t-exit-dpd as the datasheet says, in ns");
     if (const auto size = project.external_size();
-        size && *size > (16U << 20) && node->find("use-4b-addr-opcodes") == nullptr)
+        size && *size > (16U << 20) && node->find("use-4b-addr-opcodes") == nullptr) {
+        // The driver has the 4-byte erase commands only for its minimal table, or from the part itself.
+        const bool from_devicetree = project.app.config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE") ||
+                                     project.mcuboot.config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE");
         say(where_of(project.app, *node, "size"),
             "A part of more than 16 MiB is switched to 4-byte addresses; after a warm reset it is still in that mode, "
-            "and reads go wrong.",
+            "and what addresses it with 3 bytes reads wrong.",
             "use-4b-addr-opcodes", "not there",
-            "add use-4b-addr-opcodes; to the flash node, or wire its reset (reset-gpios)");
+            from_devicetree
+                ? "wire the part's reset (reset-gpios), or use-4b-addr-opcodes; in the flash node with "
+                  "CONFIG_SPI_NOR_SFDP_RUNTIME=y in both images (CONFIG_SPI_NOR_SFDP_DEVICETREE has the erase commands "
+                  "for 3-byte addresses)"
+                : "add use-4b-addr-opcodes; to the flash node, or wire its reset (reset-gpios)");
+    }
 }
 
 void several_spi_nor_nodes(const Project& project, const Inputs&, Findings& findings) {
