@@ -68,6 +68,8 @@ std::optional<bool> Project::spi() const {
             if (node->compatible("jedec,spi-nor")) return true;
             if (node->compatible("nordic,qspi-nor")) return false;
         }
+    // An overlay may choose a node that this board does not have; whatever it is, the nRF91 has no QSPI.
+    if (tree == Tree::source && board && board->facts != nullptr && board->facts->soc.starts_with("nrf91")) return true;
     return std::nullopt;
 }
 

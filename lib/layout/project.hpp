@@ -65,6 +65,7 @@ struct Project {
     std::vector<Region> regions;             ///< build: the memories as Partition Manager was told of them
     bool static_layout = false;              ///< `partitions` is a pm_static file, or the board's own
     bool multi_image = false;                ///< source: built as before sysbuild, options of the images alone
+    bool sysbuild_files = false;             ///< source: the tree has files that only sysbuild reads
     std::vector<std::string> twister_files;  ///< source: overlays that only sample.yaml names; applied, as twister does
     std::vector<std::string> unused_files;   ///< source: overlays that nothing picks up
 

@@ -78,6 +78,13 @@ bool of_other_target(const BoardTarget& board, std::string_view name, bool secur
     });
 }
 
+/// overlay-x.overlay beside overlay-x.conf: how the SDK's applications name what is chosen on the command line.
+bool is_snippet(const Project& project, const std::string& path) {
+    const auto name = base_name(path);
+    return (name.starts_with("overlay-") || name.starts_with("overlay_")) &&
+           project.files->is_file(path.substr(0, path.rfind('.')) + ".conf");
+}
+
 /// The overlay has to do with the layout.
 bool speaks_of_flash(const Project& project, const std::string& path) {
     const auto text = read_text(*project.files, path);
@@ -166,8 +173,8 @@ void overlay_not_picked_up(const Project& project, const Inputs&, Findings& find
             right += ".overlay";
         } else if (directory == "sysbuild" && name.ends_with(".overlay") && name.find("mcuboot") == std::string::npos) {
             continue;  // of another image
-        } else if (!speaks_of_flash(project, path)) {
-            continue;  // one to choose on the command line, for something else
+        } else if (!speaks_of_flash(project, path) || is_snippet(project, path)) {
+            continue;  // one to choose on the command line
         }
         auto& f = findings.add(Severity::warning, {path, 0},
                                "No build picks this overlay up: its name is none that Zephyr or sysbuild looks for.");

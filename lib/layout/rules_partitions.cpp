@@ -62,8 +62,13 @@ void spu_misaligned(const Project& project, const Inputs&, Findings& findings) {
         if (one->end() % block == 0) continue;
         const auto end = (one->end() + block - 1) / block * block;
         bool secure_follows = false;
-        for (const auto* leaf : project.partitions->leaves(one->region))
+        bool left_empty = false;  // Partition Manager fills the rest of the block behind nonsecure_storage itself
+        for (const auto* leaf : project.partitions->leaves(one->region)) {
             secure_follows = secure_follows || (leaf->address >= one->end() && leaf->address < end && is_secure(*leaf));
+            left_empty =
+                left_empty || (leaf->name.starts_with("EMPTY_") && leaf->address == one->end() && leaf->end() >= end);
+        }
+        if (left_empty && !secure_follows) continue;
         say(secure_follows ? Severity::error : Severity::warning, "end_address", one->end(),
             secure_follows ? "a secure partition shares its last block"
                            : "the rest of its last block becomes non-secure too");

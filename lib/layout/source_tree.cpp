@@ -330,6 +330,7 @@ void read_sysbuild(ProjectReader& reader, Project& project) {
     for (const char* file : {"sysbuild.conf", "Kconfig.sysbuild", "sysbuild.cmake"})
         sysbuild = sysbuild || files.is_file(file);
     sysbuild = sysbuild || files.is_directory("sysbuild");
+    project.sysbuild_files = sysbuild;
     project.multi_image =
         !sysbuild && (files.is_directory("child_image") || project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"));
     const auto* facts = project.board ? project.board->facts : nullptr;

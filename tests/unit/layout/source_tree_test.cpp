@@ -160,6 +160,86 @@ TEST(SourceTree, TheThingy91sFactoryLayoutIsNotCalledMisaligned) {
     EXPECT_FALSE(said_for(files, "thingy91/nrf9160/ns").contains("warning spu-misaligned"));
 }
 
+TEST(SourceTree, WhatPartitionManagerLeavesEmptyBehindStorageIsNoMisalignment) {
+    const std::string storage =
+        "mcuboot: {address: 0x0, size: 0x10000}\n"
+        "mcuboot_primary: {address: 0x10000, size: 0xe8000, span: [mcuboot_pad, tfm, app]}\n"
+        "mcuboot_pad: {address: 0x10000, size: 0x200}\ntfm: {address: 0x10200, size: 0x7e00}\n"
+        "app: {address: 0x18000, size: 0xe0000}\n"
+        "mcuboot_secondary: {address: 0x0, size: 0xe8000, region: external_flash}\n"
+        "nonsecure_storage: {address: 0xf8000, size: 0x2000, span: [settings_storage]}\n"
+        "settings_storage: {address: 0xf8000, size: 0x2000}\n";
+    auto files = good_source();
+    files["pm_static.yml"] = storage + "EMPTY_0: {address: 0xfa000, size: 0x6000}\n";
+    EXPECT_EQ(said(must_check(files)), Said{"note static-layout-in-use"});
+    files["pm_static.yml"] = storage + "logs: {address: 0xfa000, size: 0x6000}\n";  // the application can write these
+    EXPECT_TRUE(said(must_check(files)).contains("warning spu-misaligned"));
+    files["pm_static.yml"] = storage + "EMPTY_0: {address: 0xfa000, size: 0x2000}\n";  // what comes next is not known
+    EXPECT_TRUE(said(must_check(files)).contains("warning spu-misaligned"));
+    files["pm_static.yml"] = storage +
+                             "EMPTY_0: {address: 0xfa000, size: 0x6000}\n"
+                             "tfm_storage: {address: 0xfc000, size: 0x1000}\n";
+    EXPECT_TRUE(said(must_check(files)).contains("error spu-misaligned"));
+}
+
+TEST(SourceTree, AnOverlayWithAConfFileOfItsNameIsChosenOnTheCommandLine) {
+    auto files = good_source();
+    files["overlay-trace.overlay"] = "&mx25r64 { partitions { }; };\n";
+    EXPECT_TRUE(said(must_check(files)).contains("warning overlay-not-picked-up"));
+    files["overlay-trace.conf"] = "CONFIG_NRF_MODEM_LIB_TRACE=y\n";
+    EXPECT_EQ(said(must_check(files)), Said{"note static-layout-in-use"});
+    files["flash_mx.overlay"] = files["overlay-trace.overlay"];  // by no convention: more likely forgotten
+    files["flash_mx.conf"] = "";
+    EXPECT_TRUE(said(must_check(files)).contains("warning overlay-not-picked-up"));
+}
+
+TEST(SourceTree, AQspiDriverIsWrongOnAnyNrf91EvenForANodeItDoesNotHave) {
+    auto files = good_source();
+    files["CMakePresets.json"] =
+        "{\"configurePresets\": [{\"cacheVariables\": {\"BOARD\": "
+        "\"nrf9151dk/nrf9151/ns\"}}]}";
+    files["boards/nrf9151dk_nrf9151_ns.overlay"] = files["boards/nrf9160dk_nrf9160_ns.overlay"];  // &mx25r64
+    append(files, "prj.conf", "CONFIG_NORDIC_QSPI_NOR=y\n");
+    EXPECT_TRUE(said(must_check(files)).contains("error qspi-driver-on-spi-flash"));
+    EXPECT_FALSE(said_for(files, "nrf5340dk/nrf5340/cpuapp").contains("error qspi-driver-on-spi-flash"));
+}
+
+TEST(SourceTree, WithoutSysbuildAnImagesOwnOptionIsInItsPlace) {
+    Files files{{"prj.conf", "CONFIG_SPI=y\n"},
+                {"boards/nrf9160dk_nrf9160_ns.conf", "CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y\n"}};
+    EXPECT_EQ(said(must_check(files)), Said{});
+    files["west.yml"] = "manifest:\n  projects:\n    - name: nrf\n      revision: v3.0.0\n";
+    EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
+    files.erase("west.yml");
+    files["sysbuild.conf"] = "";
+    EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
+}
+
+TEST(SourceTree, TheImageManagerAloneBringsNoUpdate) {
+    Files files{{"prj.conf", "CONFIG_BOOTLOADER_MCUBOOT=y\nCONFIG_IMG_MANAGER=y\nCONFIG_STREAM_FLASH=y\n"},
+                {"src/main.c", "int main(void) {}\n"}};
+    const auto board = "nrf9160dk@1.0.0/nrf9160/ns";
+    EXPECT_FALSE(said_for(files, board).contains("warning image-never-confirmed"));
+    files["src/main.c"] = "int main(void) { boot_request_upgrade(BOOT_UPGRADE_TEST); }\n";
+    EXPECT_TRUE(said_for(files, board).contains("warning image-never-confirmed"));
+    files["src/main.c"] = "int main(void) { boot_request_upgrade(BOOT_UPGRADE_PERMANENT); }\n";
+    EXPECT_FALSE(said_for(files, board).contains("warning image-never-confirmed"));
+}
+
+TEST(SourceTree, ConfirmingBesideSrcCountsAndInTestsDoesNot) {
+    auto files = good_source();
+    replace(files, "src/main.c", "lwm2m_init_image()", "0");
+    for (const char* elsewhere : {"tests/update/main.c", "build/src/main.c", "doc/example.c"})
+        files[elsewhere] = "int confirm(void) { return boot_write_img_confirmed(); }\n";
+    EXPECT_TRUE(said(must_check(files)).contains("warning image-never-confirmed"));
+    for (const char* path : {"lib/update/confirm.c", "main.cpp", "modules/fota/src/fota.h"})
+        for (const char* call : {"boot_write_img_confirmed()", "boot_set_confirmed_multi(0)", "updatehub_confirm()"}) {
+            auto confirmed = files;
+            confirmed[path] = std::string("int confirm(void) { return ") + call + "; }\n";
+            EXPECT_FALSE(said(must_check(confirmed)).contains("warning image-never-confirmed")) << path << call;
+        }
+}
+
 TEST(SourceTree, LibrariesThatConfirmAndBootloadersWithoutUpdates) {
     const Files nothing_to_confirm{{"prj.conf", "CONFIG_BOOTLOADER_MCUBOOT=y\n"},
                                    {"src/main.c", "int main(void) {}\n"}};
