@@ -160,6 +160,46 @@ TEST(SourceTree, TheThingy91sFactoryLayoutIsNotCalledMisaligned) {
     EXPECT_FALSE(said_for(files, "thingy91/nrf9160/ns").contains("warning spu-misaligned"));
 }
 
+TEST(SourceTree, ALayoutAndOverlaysThatSysbuildsCmakeNames) {
+    auto files = good_source();
+    files["configuration/layout.yml"] = files["pm_static.yml"];
+    files.erase("pm_static.yml");
+    EXPECT_FALSE(must_check(files).slots);
+    for (const char* line :
+         {"set(PM_STATIC_YML_FILE ${CMAKE_CURRENT_LIST_DIR}/configuration/layout.yml CACHE INTERNAL \"\")\n",
+          "set(PM_STATIC_YML_FILE \"${APP_DIR}/configuration/layout.yml\")\n",
+          "  set(PM_STATIC_YML_FILE configuration/layout.yml)\n"}) {
+        auto named = files;
+        named["sysbuild.cmake"] = line;
+        const auto report = must_check(named);
+        EXPECT_TRUE(report.slots) << line;
+        const auto* note = find(report, "static-layout-in-use");
+        ASSERT_NE(note, nullptr) << line;
+        EXPECT_EQ(note->where.file, "configuration/layout.yml");
+    }
+    auto other_board = files;
+    other_board["configuration/nrf9151dk.yml"] = files["configuration/layout.yml"];
+    other_board["sysbuild.cmake"] =
+        "if(BOARD STREQUAL nrf9151dk)\nset(PM_STATIC_YML_FILE configuration/nrf9151dk.yml)\nendif()\n";
+    EXPECT_FALSE(must_check(other_board).slots);
+    files["other.yml"] = "";
+    files["sysbuild.cmake"] =
+        "if(A)\nset(PM_STATIC_YML_FILE configuration/layout.yml)\nelse()\n"
+        "set(PM_STATIC_YML_FILE other.yml)\nendif()\n";
+    EXPECT_FALSE(must_check(files).slots);  // CMake alone knows which
+
+    auto overlays = good_source();
+    overlays["sysbuild/mcuboot_nrf9160dk.overlay"] = overlays["sysbuild/mcuboot.overlay"];
+    overlays["sysbuild/mcuboot_nrf9151dk.overlay"] = "&mx25r64 { status = \"disabled\"; };\n";
+    overlays.erase("sysbuild/mcuboot.overlay");
+    overlays["sysbuild.cmake"] =
+        "if(BOARD STREQUAL nrf9160dk)\nadd_overlay_dts(mcuboot sysbuild/mcuboot_nrf9160dk.overlay)\n"
+        "else()\nadd_overlay_dts(mcuboot sysbuild/mcuboot_nrf9151dk.overlay)\nendif()\n";
+    EXPECT_EQ(said(must_check(overlays)), Said{"note static-layout-in-use"});
+    overlays.erase("sysbuild.cmake");
+    EXPECT_TRUE(said(must_check(overlays)).contains("warning overlay-not-picked-up"));
+}
+
 TEST(SourceTree, WhatPartitionManagerLeavesEmptyBehindStorageIsNoMisalignment) {
     const std::string storage =
         "mcuboot: {address: 0x0, size: 0x10000}\n"
