@@ -57,20 +57,22 @@ std::string bar(std::uint64_t used, std::uint64_t whole) {
 std::vector<std::string> lines_of(const layout::MappedDevice& device, std::size_t width) {
     std::vector<std::string> out{
         fmt::format("{} · {} · {} free", device.title, human_size(device.size), human_size(device.free()))};
+    const std::size_t digits = device.base + device.size > 0xffffff ? 8 : 6;
+    const std::string indent(digits + 3, ' ');
     const auto detail = [&](std::string text) {
-        const auto room = width > 13 ? width - 13 : 1;
+        const auto room = width > digits + 7 ? width - digits - 7 : 1;
         std::string line;
         while (!text.empty()) {  // broken at " · "
             const auto end = text.find(" · ");
             auto word = text.substr(0, end);
             text = end == std::string::npos ? "" : text.substr(end + 4);
             if (!line.empty() && columns(line) + 3 + columns(word) > room) {
-                out.push_back("         │   " + line);
+                out.push_back(indent + "│   " + line);
                 line.clear();
             }
             line += (line.empty() ? "" : " · ") + word;
         }
-        out.push_back("         │   " + line);
+        out.push_back(indent + "│   " + line);
     };
     bool first = true;
     for (const auto& area : device.areas) {
@@ -78,8 +80,8 @@ std::vector<std::string> lines_of(const layout::MappedDevice& device, std::size_
         first = false;
         std::string mark;
         if (device.block != 0 && area.address % device.block != 0) mark = " ‹inside an SPU block›";
-        out.push_back(fmt::format("0x{:06x} {} {} {:>9}{}", device.base + area.address, corner, padded(area.name, 20),
-                                  human_size(area.size), mark));
+        out.push_back(fmt::format("0x{:0{}x} {} {} {:>9}{}", device.base + area.address, digits, corner,
+                                  padded(area.name, 20), human_size(area.size), mark));
         if (!area.parts.empty()) {
             std::string parts;
             for (const auto& part : area.parts) {
@@ -96,7 +98,7 @@ std::vector<std::string> lines_of(const layout::MappedDevice& device, std::size_
             detail(fmt::format("an image may take {}", human_size(*area.limit)));
         if (!area.note.empty()) detail(area.note);
     }
-    out.push_back(fmt::format("0x{:06x} └", device.base + device.size));
+    out.push_back(fmt::format("0x{:0{}x} └", device.base + device.size, digits));
     return out;
 }
 
@@ -161,8 +163,7 @@ int run(Program& program, const Options& options) {
     if (!map) return out.fail(map.error());
     if (!options.svg.empty()) {
         const auto svg = layout::render_svg(*map);
-        if (const auto written = write_product(options.svg, as_bytes(svg)); !written)
-            return out.fail(written.error());
+        if (const auto written = write_product(options.svg, as_bytes(svg)); !written) return out.fail(written.error());
     }
     if (options.svg != "-") print(out, *map);
     return out.result("done", json_of(*map));

@@ -154,7 +154,10 @@ Result<> read_build_tree(ProjectReader& reader, Project& project) {
                     reader.text(join(project.application, std::string("zephyr/include/generated/") + name)))
                 project.sdk_version = defined_string(*text, "NCS_VERSION_STRING");
     project.partition_manager = files.is_file("partitions.yml");
-    if (project.partition_manager) reader.partitions("partitions.yml");
+    if (project.partition_manager) {
+        reader.partitions("partitions.yml");
+        reader.regions("regions.yml");
+    }
     if (!project.board) find_build_board(reader, project);
     if (!application && !project.partitions && !project.mcuboot.present && project.unreadable.empty())
         return fail(Errc::config_invalid,

@@ -76,6 +76,7 @@ constexpr std::array table{
     Rule{"M12", "spim-not-released", need::log, nullptr, spim_not_released},
     Rule{"M14", "flash-stuck-after-warm-reset", ext | need::build | both_configs, flash_stuck_after_warm_reset,
          flash_stuck_seen},
+    Rule{"-", "four-byte-opcodes-without-erase", on_spi | both_configs, four_byte_opcodes_without_erase},
     Rule{"M23", "board-controller-routing-disabled", need::source | need::app_devicetree, routing_disabled},
     Rule{"M28", "flash-cs-index-out-of-range", ext | need::build, flash_cs_index_out_of_range},
     Rule{"M29", "several-spi-nor-nodes", ext | need::build | need::app_devicetree, several_spi_nor_nodes},

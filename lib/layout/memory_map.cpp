@@ -155,8 +155,10 @@ Result<MemoryMap> memory_map(const Project& project, const ImageFacts* image) {
                             std::ranges::any_of(partitions, [](const auto& one) { return one.name == "tfm"; });
     out.description = project.board ? project.board->description() : "board unknown";
 
+    const auto* flash = project.region("flash_primary");
     auto internal =
-        device_of(partitions, "flash_primary", 0, board != nullptr ? board->internal_flash : 0x100000, non_secure);
+        device_of(partitions, "flash_primary", 0,
+                  board != nullptr ? board->internal_flash : (flash != nullptr ? flash->size : 0x100000), non_secure);
     internal.title = "internal flash";
     internal.block = non_secure ? (board != nullptr ? board->spu_block : 0x8000) : 0;
     say_about_storage(internal, non_secure);
@@ -172,7 +174,9 @@ Result<MemoryMap> memory_map(const Project& project, const ImageFacts* image) {
     }
     const bool any_ram = std::ranges::any_of(partitions, [](const auto& one) { return one.region == "sram_primary"; });
     if (any_ram) {
-        auto ram = device_of(partitions, "sram_primary", 0x20000000, 0x40000, non_secure);
+        const auto* region = project.region("sram_primary");
+        auto ram = device_of(partitions, "sram_primary", region != nullptr ? region->base : 0x20000000,
+                             region != nullptr ? region->size : 0x40000, non_secure);
         ram.title = "RAM";
         out.devices.push_back(std::move(ram));
     }

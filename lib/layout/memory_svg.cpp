@@ -94,6 +94,15 @@ std::string cut(std::string text, double width, double size = font) {
     return text;
 }
 
+/// The text in at most two lines, broken at a blank where it does not fit in one.
+std::vector<std::string> in_lines(const std::string& text, double width, double size) {
+    if (cut(text, width, size) == text) return {text};
+    const auto most = static_cast<std::size_t>(std::max(width / (size * 0.6), 1.0));
+    const auto blank = text.rfind(' ', std::min(most, text.size() - 1));
+    if (blank == std::string::npos || blank == 0) return {cut(text, width, size)};
+    return {text.substr(0, blank), cut(text.substr(blank + 1), width, size)};
+}
+
 double least_height(const Area& area) {
     double out = least;
     if (area.limit || area.used) out += 34;
@@ -157,11 +166,16 @@ void draw_fill(Svg& svg, const Area& area, double x, double y, double width) {
 }
 
 void draw_device(Svg& svg, const MappedDevice& device, double left, double width, const std::vector<double>& high) {
-    svg.text(left, head - 30, cut(device.title, width, 14), "font-size=\"14\" font-weight=\"bold\"");
-    svg.text(left, head - 13,
-             fmt::format("{} · {} free ({})", human_size(device.size), human_size(device.free()),
-                         share(device.free(), device.size)),
-             "fill=\"#52606d\"");
+    auto title = device.title;
+    auto facts = fmt::format("{} · {} free ({})", human_size(device.size), human_size(device.free()),
+                             share(device.free(), device.size));
+    if (const auto open = title.find(" ("); open != std::string::npos && cut(title, width, 14) != title) {
+        // In a narrow column the place of the part goes before the facts: "spi3, CS P0.25 · 8 MiB".
+        facts = title.substr(open + 2, title.size() - open - 3) + " · " + facts;
+        title.resize(open);
+    }
+    svg.text(left, head - 30, cut(std::move(title), width, 14), "font-size=\"14\" font-weight=\"bold\"");
+    svg.text(left, head - 13, cut(std::move(facts), width), "fill=\"#52606d\"");
     const double x = left + addresses;
     const double bar = width - addresses;
     double y = head;
@@ -182,10 +196,12 @@ void draw_device(Svg& svg, const MappedDevice& device, double left, double width
                  area.kind == AreaKind::free ? "fill=\"#829ab1\"" : "font-weight=\"bold\"");
         svg.text(x + bar - 8, y + 17, human_size(area.size), "text-anchor=\"end\"");
         double inner = y + least;
-        if (!area.note.empty() && h >= least + 14) {
-            svg.text(x + 8, y + 32, cut(area.note, bar - 16, 11), "font-size=\"11\" fill=\"#334e68\"");
-            inner += 12;
-        }
+        const auto notes = area.note.empty() ? std::vector<std::string>() : in_lines(area.note, bar - 16, 11);
+        for (const auto& note : notes)
+            if (inner + 14 <= y + h) {
+                svg.text(x + 8, inner + 6, note, "font-size=\"11\" fill=\"#334e68\"");
+                inner += 13;
+            }
         if (area.limit || area.used) {
             draw_fill(svg, area, x, inner, bar);
             inner += 34;

@@ -5,34 +5,11 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "layout/dts_includes.hpp"
 #include "layout/project_reader.hpp"
 #include "layout/text.hpp"
 
 namespace fota::layout {
-
-namespace {
-
-constexpr unsigned deepest_include = 8;
-constexpr unsigned most_includes = 64;
-
-/// The file that a line `#include "x"` of the file `from` names, within the tree; nullopt for any other line.
-std::optional<std::string> included_path(std::string_view line, const std::string& from) {
-    if (!line.starts_with("#include")) return std::nullopt;
-    const auto open = line.find('"');
-    const auto close = line.rfind('"');
-    if (open == std::string_view::npos || close <= open) return std::nullopt;
-    auto name = line.substr(open + 1, close - open - 1);
-    auto directory = directory_of(from);
-    while (name.starts_with("../")) {
-        if (directory.empty()) return std::nullopt;
-        name.remove_prefix(3);
-        directory = directory_of(directory);
-    }
-    if (name.empty() || name.starts_with('/') || name.find("..") != std::string_view::npos) return std::nullopt;
-    return join(directory, name);
-}
-
-}  // namespace
 
 Where Image::where(std::string_view option) const {
     const auto* setting = config.find(option);
@@ -91,6 +68,8 @@ std::optional<bool> Project::spi() const {
             if (node->compatible("jedec,spi-nor")) return true;
             if (node->compatible("nordic,qspi-nor")) return false;
         }
+    // An overlay may choose a node that this board does not have; whatever it is, the nRF91 has no QSPI.
+    if (tree == Tree::source && board && board->facts != nullptr && board->facts->soc.starts_with("nrf91")) return true;
     return std::nullopt;
 }
 
@@ -99,7 +78,13 @@ std::optional<std::uint64_t> Project::external_size() const {
         if (const auto* node = flash_or_board(*image))
             if (const auto* size = node->find("size"))
                 if (const auto bits = size->number()) return *bits / 8;
+    if (const auto* one = region("external_flash")) return one->size;
     return std::nullopt;
+}
+
+const Region* Project::region(std::string_view name) const {
+    const auto it = std::ranges::find(regions, name, &Region::name);
+    return it == regions.end() ? nullptr : &*it;
 }
 
 const Partition* Project::partition(std::string_view name) const {
@@ -121,7 +106,16 @@ void ProjectReader::unreadable(const std::string& path, const Error& error) {
     finding.where = {path, line_of(error)};
     finding.message = "the file is there and cannot be used: " + error.message();
     finding.fix = "mend or remove the file; rules that need it were skipped";
-    project_.unreadable.push_back(std::move(finding));
+    add(std::move(finding));
+}
+
+void ProjectReader::add(Finding finding) {
+    // A file that both images include is read twice.
+    const auto same = [&](const Finding& one) {
+        return one.where.file == finding.where.file && one.where.line == finding.where.line &&
+               one.message == finding.message;
+    };
+    if (std::ranges::none_of(project_.unreadable, same)) project_.unreadable.push_back(std::move(finding));
 }
 
 bool ProjectReader::config(Kconfig& into, bool& readable, const std::string& path) {
@@ -147,38 +141,35 @@ bool ProjectReader::image_config(Image& image, const std::string& path) {
     return true;
 }
 
-std::optional<std::string> ProjectReader::with_includes(const std::string& path) {
-    std::string out;
-    unsigned files = 0;
-    const auto expand = [&](const auto& self, const std::string& from, unsigned depth) -> bool {
-        const auto content = text(from);
-        if (!content) return false;
-        for_each_line(*content, [&](unsigned number, std::string_view line) {
-            const auto inner = included_path(trim(line), from);
-            if (!inner || depth >= deepest_include || ++files > most_includes || out.size() > text_limit ||
-                !files_.is_file(*inner)) {
-                out.append(line).append("\n");
-                return;
-            }
-            out += fmt::format("# 1 \"{}\"\n", *inner);
-            (void)self(self, *inner, depth + 1);
-            out += fmt::format("# {} \"{}\"\n", number + 1, from);
-        });
-        return true;
-    };
-    if (!expand(expand, path, 0)) return std::nullopt;
-    return out;
-}
-
 bool ProjectReader::image_overlay(Image& image, const std::string& path) {
     if (!files_.is_file(path)) return false;
-    const auto content = with_includes(path);
-    if (!content) {
+    const auto source = with_includes(files_, path);
+    if (!source) {
+        unreadable(path, source.error());
         image.devicetree_readable = false;
         return false;
     }
-    if (auto added = image.devicetree.add(*content, path); !added) {
-        unreadable(path, added.error());
+    for (const auto& problem : source->problems)
+        unreadable(problem.where.file, at_line(problem.where.line, problem.message));
+    if (!source->problems.empty()) image.devicetree_readable = false;
+    for (const auto& [where, name] : source->elsewhere) {
+        image.devicetree_readable = false;
+        Finding note;
+        note.rule = "input-unreadable";
+        note.severity = Severity::note;
+        note.where = where;
+        note.message = fmt::format(
+            "{} lies outside the directory that is checked: what it says was not seen, and rules that need it were "
+            "skipped.",
+            printable(name, 200));
+        note.expected = "includes within the project, or from the SDK";
+        note.found = name;
+        note.fix = "check the build directory instead, where everything is in zephyr.dts";
+        add(std::move(note));
+    }
+    if (auto added = image.devicetree.add(source->text, path); !added) {
+        const auto origin = source->origin(line_of(added.error()));
+        unreadable(origin.file.empty() ? path : origin.file, at_line(origin.line, added.error().message()));
         image.devicetree_readable = false;
         return false;
     }
@@ -199,6 +190,17 @@ void ProjectReader::partitions(const std::string& path) {
         return;
     }
     project_.partitions = std::move(*table);
+}
+
+void ProjectReader::regions(const std::string& path) {
+    const auto content = text(path);
+    if (!content) return;
+    auto regions = parse_regions(*content, path);
+    if (!regions) {
+        unreadable(path, regions.error());
+        return;
+    }
+    project_.regions = std::move(*regions);
 }
 
 Result<Project> read_project(const FileTree& files, const std::string& board, const Boards& boards) {

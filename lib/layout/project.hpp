@@ -14,6 +14,7 @@
 #include "layout/finding.hpp"
 #include "layout/kconfig.hpp"
 #include "layout/partitions.hpp"
+#include "layout/regions.hpp"
 
 namespace fota::layout {
 
@@ -61,8 +62,10 @@ struct Project {
     bool partition_manager = true;
     std::optional<PartitionTable> partitions;
     bool partitions_readable = true;
+    std::vector<Region> regions;             ///< build: the memories as Partition Manager was told of them
     bool static_layout = false;              ///< `partitions` is a pm_static file, or the board's own
     bool multi_image = false;                ///< source: built as before sysbuild, options of the images alone
+    bool sysbuild_files = false;             ///< source: the tree has files that only sysbuild reads
     std::vector<std::string> twister_files;  ///< source: overlays that only sample.yaml names; applied, as twister does
     std::vector<std::string> unused_files;   ///< source: overlays that nothing picks up
 
@@ -80,7 +83,10 @@ struct Project {
     bool external_by_board() const;
     /// External flash on plain SPI (jedec,spi-nor); nullopt when neither board nor devicetree tells.
     std::optional<bool> spi() const;
-    /// Bytes of the external flash by the devicetree (its `size` is in bits); nullopt when unknown.
+    /// The memory of that name in regions.yml, or nullptr.
+    const Region* region(std::string_view name) const;
+    /// Bytes of the external flash by the devicetree (its `size` is in bits), else by regions.yml; nullopt when
+    /// unknown.
     std::optional<std::uint64_t> external_size() const;
     /// Partition of Partition Manager's table with address and size, or nullptr.
     const Partition* partition(std::string_view name) const;

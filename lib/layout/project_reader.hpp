@@ -23,11 +23,11 @@ class ProjectReader {
     bool image_config(Image& image, const std::string& path);
     bool image_overlay(Image& image, const std::string& path);
     void partitions(const std::string& path);
-    /// A devicetree source with the tree's own files that it includes in place, and line markers; what lies outside the
-    /// tree (the SDK's) stays a line that the parser skips. nullopt when the file cannot be read.
-    std::optional<std::string> with_includes(const std::string& path);
+    void regions(const std::string& path);
 
   private:
+    void add(Finding finding);
+
     const FileTree& files_;
     Project& project_;
 };

@@ -21,7 +21,7 @@ Apply flash_bus_differs, shared_pins, spi_clock_above_board, flash_stuck_after_w
     board_revision_without_flash, routing_disabled, several_spi_nor_nodes, write_protect_unhandled,
     flash_cs_index_out_of_range, flash_node_differs, dpd_exit_time_too_short;
 // rules_part.cpp: which flash part it is
-Apply jedec_id_mismatch, sfdp_bfp_of_other_part, flash_size_in_bytes, nand_part_as_nor;
+Apply jedec_id_mismatch, sfdp_bfp_of_other_part, four_byte_opcodes_without_erase, flash_size_in_bytes, nand_part_as_nor;
 // rules_slots.cpp: slots and sectors
 Apply spi_nor_page_size, max_img_sectors_too_small, slot_sizes_differ, slot_not_erase_aligned, secondary_split,
     scratch_with_external_flash, data_in_slot_trailer, slot_write_sizes_differ, dts_partitions_differ;

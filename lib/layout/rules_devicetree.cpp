@@ -78,6 +78,13 @@ bool of_other_target(const BoardTarget& board, std::string_view name, bool secur
     });
 }
 
+/// overlay-x.overlay beside overlay-x.conf: how the SDK's applications name what is chosen on the command line.
+bool is_snippet(const Project& project, const std::string& path) {
+    const auto name = base_name(path);
+    return (name.starts_with("overlay-") || name.starts_with("overlay_")) &&
+           project.files->is_file(path.substr(0, path.rfind('.')) + ".conf");
+}
+
 /// The overlay has to do with the layout.
 bool speaks_of_flash(const Project& project, const std::string& path) {
     const auto text = read_text(*project.files, path);
@@ -166,8 +173,8 @@ void overlay_not_picked_up(const Project& project, const Inputs&, Findings& find
             right += ".overlay";
         } else if (directory == "sysbuild" && name.ends_with(".overlay") && name.find("mcuboot") == std::string::npos) {
             continue;  // of another image
-        } else if (!speaks_of_flash(project, path)) {
-            continue;  // one to choose on the command line, for something else
+        } else if (!speaks_of_flash(project, path) || is_snippet(project, path)) {
+            continue;  // one to choose on the command line
         }
         auto& f = findings.add(Severity::warning, {path, 0},
                                "No build picks this overlay up: its name is none that Zephyr or sysbuild looks for.");
@@ -332,12 +339,20 @@ void flash_stuck_after_warm_reset(const Project& project, const Inputs&, Finding
             "The flash has deep power-down and no time to leave it: after a warm reset it may not answer.",
             "t-exit-dpd in ns", "none", "add t-exit-dpd as the datasheet says, in ns");
     if (const auto size = project.external_size();
-        size && *size > (16U << 20) && node->find("use-4b-addr-opcodes") == nullptr)
+        size && *size > (16U << 20) && node->find("use-4b-addr-opcodes") == nullptr) {
+        // The driver has the 4-byte erase commands only for its minimal table, or from the part itself.
+        const bool from_devicetree = project.app.config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE") ||
+                                     project.mcuboot.config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE");
         say(where_of(project.app, *node, "size"),
             "A part of more than 16 MiB is switched to 4-byte addresses; after a warm reset it is still in that mode, "
-            "and reads go wrong.",
+            "and what addresses it with 3 bytes reads wrong.",
             "use-4b-addr-opcodes", "not there",
-            "add use-4b-addr-opcodes; to the flash node, or wire its reset (reset-gpios)");
+            from_devicetree
+                ? "wire the part's reset (reset-gpios), or use-4b-addr-opcodes; in the flash node with "
+                  "CONFIG_SPI_NOR_SFDP_RUNTIME=y in both images (CONFIG_SPI_NOR_SFDP_DEVICETREE has the erase commands "
+                  "for 3-byte addresses)"
+                : "add use-4b-addr-opcodes; to the flash node, or wire its reset (reset-gpios)");
+    }
 }
 
 void several_spi_nor_nodes(const Project& project, const Inputs&, Findings& findings) {

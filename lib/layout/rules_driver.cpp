@@ -204,6 +204,9 @@ void undefined_device_ord(const Project& project, const Inputs&, Findings& findi
         if (!image->config.on("CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK")) continue;
         const auto* node = project.flash_or_board(*image);
         if (node == nullptr || !node->okay()) continue;
+        // An image that was linked is proof enough that this SDK leaves the device out.
+        const auto directory = image == &project.app ? project.application : std::string("mcuboot");
+        if (project.files->is_file(join(directory, "zephyr/zephyr.elf"))) continue;
         const bool plain = node->compatible("jedec,spi-nor");
         if (plain ? image->config.on(spi) && image->config.on(spi_nor) : image->config.on(qspi_nor)) continue;
         auto& f = findings.add(
@@ -221,11 +224,13 @@ void undefined_device_ord(const Project& project, const Inputs&, Findings& findi
 void option_in_wrong_conf_file(const Project& project, const Inputs&, Findings& findings) {
     constexpr std::size_t most = 10;
     std::size_t said = 0;
+    // west builds with sysbuild by itself from 2.7 on; a tree for an earlier SDK may be right as it is.
+    const bool sysbuild = project.sysbuild_files || compare_revisions(project.sdk_version, "2.7.0").value_or(-1) >= 0;
     for (const char* option :
          {"CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK", "CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"}) {
         const auto* setting = project.app.config.find(option);
         const auto form = std::string("SB_") + option;
-        if (project.multi_image || setting == nullptr || project.sysbuild.find(form) != nullptr) continue;
+        if (project.multi_image || !sysbuild || setting == nullptr || project.sysbuild.find(form) != nullptr) continue;
         auto& f = findings.add(
             Severity::warning, setting->where,
             fmt::format("Under sysbuild {} is overwritten by its SB_ form, which is not set: this line does nothing.",
@@ -277,8 +282,9 @@ void spi_ram_buffer_too_small(const Project& project, const Inputs&, Findings& f
         if (size >= 32 || (image->config.find(option) == nullptr && driver_by_board(project, *image))) continue;
         auto& f = findings.add(
             Severity::warning, image->where(option),
-            fmt::format("SPI's DMA cannot read constants from flash; with too small a RAM buffer {} fails to write the "
-                        "slot trailer, and the update is stored but never swapped in.",
+            fmt::format("SPI's DMA cannot read constants from flash, the driver copies them through a RAM buffer; with "
+                        "a small one some SDK versions fail to write the slot trailer in {}: the update is stored but "
+                        "never swapped in.",
                         image->name));
         f.expected = "at least 32";
         f.found = fmt::format("{}{}", size, image->config.find(option) == nullptr ? " by default" : "");

@@ -32,28 +32,49 @@ std::optional<std::uint16_t> wanted_signature(const Project& project) {
     return std::nullopt;
 }
 
-/// Does any source below `directory` mention one of the words? Bounded in files, bytes and depth.
-bool mentions(const FileTree& files, const std::string& directory, std::span<const std::string_view> words,
-              unsigned depth, unsigned& budget, bool& any) {
-    for (const auto& entry : files.list(directory)) {
-        const auto path = join(directory, entry.name);
-        if (entry.is_directory) {
-            if (depth < 8 && mentions(files, path, words, depth + 1, budget, any)) return true;
-            continue;
+/// Looks for words in the sources of a project, bounded in files, bytes and depth.
+class Search {
+  public:
+    Search(const FileTree& files, std::span<const std::string_view> words) : files_(files), words_(words) {}
+
+    /// One of the words is in a source below `directory`, or there is too much to read: nothing is claimed then.
+    bool found(const std::string& directory, unsigned depth = 0) {
+        for (const auto& entry : files_.list(directory)) {
+            const auto path = join(directory, entry.name);
+            if (entry.is_directory) {
+                // A build's copies, tests and other people's code decide nothing; src was read before the rest.
+                static constexpr std::array<std::string_view, 6> passed{"build", "tests", "doc",
+                                                                        "docs",  "src",   "boards"};
+                const bool skip = entry.name.starts_with('.') ||
+                                  (depth == 0 && directory.empty() &&
+                                   std::ranges::find(passed, std::string_view(entry.name)) != passed.end());
+                if (!skip && depth < 8 && found(path, depth + 1)) return true;
+                continue;
+            }
+            const std::string_view name = entry.name;
+            static constexpr std::array<std::string_view, 6> endings{".c", ".cpp", ".cc", ".h", ".hpp", ".rs"};
+            if (std::ranges::none_of(endings, [&](std::string_view ending) { return name.ends_with(ending); }))
+                continue;
+            if (count_ >= most_files || bytes_ >= most_bytes) return true;
+            const auto text = read_text(files_, path, 1U << 20);
+            ++count_;
+            if (!text) continue;
+            bytes_ += text->size();
+            for (const auto word : words_)
+                if (text->find(word) != std::string::npos) return true;
         }
-        const bool code = entry.name.ends_with(".c") || entry.name.ends_with(".cpp") || entry.name.ends_with(".cc") ||
-                          entry.name.ends_with(".h") || entry.name.ends_with(".hpp") || entry.name.ends_with(".rs");
-        if (!code) continue;
-        if (budget == 0) return true;  // too much to read: nothing is claimed
-        --budget;
-        any = true;
-        const auto text = read_text(files, path, 1U << 20);
-        if (!text) continue;
-        if (std::ranges::any_of(words, [&](std::string_view word) { return text->find(word) != std::string::npos; }))
-            return true;
+        return false;
     }
-    return false;
-}
+    std::size_t count() const noexcept { return count_; }
+
+  private:
+    static constexpr std::size_t most_files = 3000;
+    static constexpr std::size_t most_bytes = 24U << 20;
+    const FileTree& files_;
+    std::span<const std::string_view> words_;
+    std::size_t count_ = 0;
+    std::size_t bytes_ = 0;
+};
 
 /// The setting that has MCUboot take encrypted images; nullptr when none is on.
 const Setting* encryption_setting(const Project& project) {
@@ -221,14 +242,18 @@ void wrong_slot_mcuboot_update(const Project& project, const Inputs& inputs, Fin
 }
 
 void image_never_confirmed(const Project& project, const Inputs&, Findings& findings) {
-    static constexpr std::array<std::string_view, 2> words{"boot_write_img_confirmed", "lwm2m_init_image"};
+    // An update that is requested as permanent needs no confirmation.
+    static constexpr std::array<std::string_view, 5> words{"boot_write_img_confirmed", "boot_set_confirmed",
+                                                           "lwm2m_init_image", "updatehub_confirm",
+                                                           "BOOT_UPGRADE_PERMANENT"};
     const auto any_on = [&](std::initializer_list<const char*> options) {
         return std::ranges::any_of(options, [&](const char* option) { return project.app.config.on(option); });
     };
     // Libraries that confirm by themselves: MCUmgr on command, nRF Cloud's job once it is validated, Golioth once it is
-    // connected, Mender once the artifact is committed.
+    // connected, Mender once the artifact is committed, hawkBit as it starts.
     if (any_on({"CONFIG_MCUMGR_GRP_IMG", "CONFIG_MCUMGR_CMD_IMG_MGMT", "CONFIG_NRF_CLOUD_MQTT", "CONFIG_NRF_CLOUD_FOTA",
-                "CONFIG_NRF_CLOUD_FOTA_POLL", "CONFIG_GOLIOTH_FW_UPDATE", "CONFIG_MENDER_MCU_CLIENT"}))
+                "CONFIG_NRF_CLOUD_FOTA_POLL", "CONFIG_GOLIOTH_FW_UPDATE", "CONFIG_MENDER_MCU_CLIENT",
+                "CONFIG_HAWKBIT"}))
         return;
     if (!project.external() && !project.sysbuild.on("SB_CONFIG_BOOTLOADER_MCUBOOT") &&
         !project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"))
@@ -236,14 +261,19 @@ void image_never_confirmed(const Project& project, const Inputs&, Findings& find
     if (boot_mode(project) == FOTA_BOOT_OVERWRITE) return;  // there is no old image to go back to
     // A bootloader alone, with nothing that could bring an update: there is nothing to confirm.
     if ((!project.external() || project.external_by_board()) &&
-        !any_on({"CONFIG_IMG_MANAGER", "CONFIG_MCUBOOT_IMG_MANAGER", "CONFIG_DFU_TARGET", "CONFIG_FOTA_DOWNLOAD",
-                 "CONFIG_STREAM_FLASH", "CONFIG_LWM2M", "CONFIG_UPDATEHUB", "CONFIG_HAWKBIT"}))
-        return;
-    unsigned budget = 2000;
-    bool any = false;
-    if (mentions(*project.files, "src", words, 0, budget, any) || !any) return;
-    auto& f = findings.add(Severity::warning, {"src", 0},
-                           "Nothing in src/ confirms a new image: MCUboot reverts to the old one at the next reset.");
+        !any_on({"CONFIG_DFU_TARGET", "CONFIG_FOTA_DOWNLOAD", "CONFIG_LWM2M", "CONFIG_UPDATEHUB"})) {
+        // The image manager alone brings nothing; the application's own code may use it.
+        static constexpr std::array<std::string_view, 4> storing{"boot_request_upgrade", "flash_img_", "stream_flash_",
+                                                                 "dfu_target_"};
+        if (!any_on({"CONFIG_IMG_MANAGER", "CONFIG_MCUBOOT_IMG_MANAGER", "CONFIG_STREAM_FLASH"}) ||
+            !Search(*project.files, storing).found("src"))
+            return;
+    }
+    Search search(*project.files, words);
+    if (search.found("src") || search.count() == 0 || search.found("")) return;
+    auto& f =
+        findings.add(Severity::warning, {"src", 0},
+                     "Nothing in the sources confirms a new image: MCUboot reverts to the old one at the next reset.");
     f.expected = "boot_write_img_confirmed() or lwm2m_init_image()";
     f.found = "neither";
     f.fix = "call boot_write_img_confirmed() once the new image has reached the server";

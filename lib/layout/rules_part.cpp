@@ -125,6 +125,33 @@ void sfdp_bfp_of_other_part(const Project& project, const Inputs& inputs, Findin
     }
 }
 
+void four_byte_opcodes_without_erase(const Project& project, const Inputs&, Findings& findings) {
+    for (const auto* image : {&project.app, &project.mcuboot}) {
+        const auto* node = project.flash_or_board(*image);
+        if (node == nullptr || node->find("use-4b-addr-opcodes") == nullptr ||
+            !image->config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE"))
+            continue;
+        // Double words 8 and 9 of the table: four erase types, each a size (a power of two) and its command.
+        const auto* property = node->find("sfdp-bfp");
+        const auto table = property == nullptr ? std::vector<std::uint8_t>() : property->bytes();
+        static constexpr std::array<std::uint8_t, 3> with_4_bytes{0x21, 0x5c, 0xdc};
+        bool fits = table.size() >= 36;
+        for (std::size_t at = 28; fits && at < 36; at += 2)
+            fits = table[at] == 0 || std::ranges::find(with_4_bytes, table[at + 1]) != with_4_bytes.end();
+        if (fits) continue;
+        const auto* where = node->find("use-4b-addr-opcodes");
+        auto& f = findings.add(
+            Severity::warning, where->where.file.empty() ? image->devicetree_where() : where->where,
+            fmt::format("With use-4b-addr-opcodes and CONFIG_SPI_NOR_SFDP_DEVICETREE=y {} sends the erase commands of "
+                        "sfdp-bfp, which are for 3-byte addresses, with 4 bytes: nothing is erased, and what is "
+                        "written next is damaged.",
+                        image->name));
+        f.expected = "CONFIG_SPI_NOR_SFDP_RUNTIME=y, which reads the part's 4-byte commands, or no use-4b-addr-opcodes";
+        f.found = "CONFIG_SPI_NOR_SFDP_DEVICETREE=y";
+        f.fix = fmt::format("in {}:\n  CONFIG_SPI_NOR_SFDP_RUNTIME=y", place_for_config(project, *image));
+    }
+}
+
 void flash_size_in_bytes(const Project& project, const Inputs& inputs, Findings& findings) {
     const auto flash = described(project);
     if (!flash || !flash->bits) return;

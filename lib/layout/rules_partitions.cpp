@@ -31,7 +31,9 @@ bool is_boards_own(const Project& project, const Partition& one) {
 }
 
 std::uint32_t internal_size(const Project& project) {
-    return project.board && project.board->facts != nullptr ? project.board->facts->internal_flash : 0x100000U;
+    if (project.board && project.board->facts != nullptr) return project.board->facts->internal_flash;
+    const auto* region = project.region("flash_primary");
+    return region != nullptr ? static_cast<std::uint32_t>(region->size) : 0x100000U;
 }
 std::uint32_t spu_block(const Project& project) {
     return project.board && project.board->facts != nullptr ? project.board->facts->spu_block : 0x8000U;
@@ -60,8 +62,13 @@ void spu_misaligned(const Project& project, const Inputs&, Findings& findings) {
         if (one->end() % block == 0) continue;
         const auto end = (one->end() + block - 1) / block * block;
         bool secure_follows = false;
-        for (const auto* leaf : project.partitions->leaves(one->region))
+        bool left_empty = false;  // Partition Manager fills the rest of the block behind nonsecure_storage itself
+        for (const auto* leaf : project.partitions->leaves(one->region)) {
             secure_follows = secure_follows || (leaf->address >= one->end() && leaf->address < end && is_secure(*leaf));
+            left_empty =
+                left_empty || (leaf->name.starts_with("EMPTY_") && leaf->address == one->end() && leaf->end() >= end);
+        }
+        if (left_empty && !secure_follows) continue;
         say(secure_follows ? Severity::error : Severity::warning, "end_address", one->end(),
             secure_follows ? "a secure partition shares its last block"
                            : "the rest of its last block becomes non-secure too");
@@ -175,7 +182,7 @@ void region_exceeds_device(const Project& project, const Inputs&, Findings& find
         if (last == nullptr || one.end() > last->end()) last = &one;
     }
     if (last_external != nullptr && size && last_external->end() > *size && project.external())
-        say(*last_external, *size, "external flash (the devicetree's size / 8)");
+        say(*last_external, *size, "external flash (size / 8 of its devicetree node)");
     if (last_internal != nullptr && last_internal->end() > internal_size(project))
         say(*last_internal, internal_size(project), "internal flash");
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t most_scripts_bytes = 256U << 10;
 
-/// CMakeLists.txt and CMakePresets.json, which may name a board and files.
+/// CMake's files, sysbuild's too, and CMakePresets.json, which may name a board and files.
 struct Scripts {
     std::string cmake;
     std::string presets;
@@ -240,6 +240,13 @@ void read_mcuboot(ProjectReader& reader, Project& project) {
     reader.image_overlay(mcuboot, base + "/mcuboot.overlay");
 }
 
+/// The file's name has another known board in it, and not the one that is built for.
+bool of_other_board(const Project& project, std::string_view name) {
+    if (!project.board || name.find(project.board->board) != std::string_view::npos) return false;
+    return std::ranges::any_of(project.boards->all(),
+                               [&](const auto& one) { return name.find(one->name) != std::string_view::npos; });
+}
+
 /// Overlays and fragments that CMake's files name; overlays which nobody names are remembered.
 void read_named_files(ProjectReader& reader, Project& project, const Scripts& scripts) {
     const auto used = [&](const std::string& path) {
@@ -256,7 +263,8 @@ void read_named_files(ProjectReader& reader, Project& project, const Scripts& sc
         for (const auto& entry : reader.files().list(directory)) {
             const auto path = join(directory, entry.name);
             const bool overlay = entry.name.ends_with(".overlay");
-            const bool fragment = directory.empty() && entry.name.ends_with(".conf") && entry.name != "prj.conf" &&
+            const bool fragment = (directory.empty() || path.starts_with("sysbuild/mcuboot")) &&
+                                  entry.name.ends_with(".conf") && entry.name != "prj.conf" &&
                                   entry.name != "sysbuild.conf" && entry.name != "Kconfig.conf";
             if (entry.is_directory || (!overlay && !fragment) || used(path)) continue;
             if (std::ranges::find(twister, path) != twister.end()) {
@@ -264,7 +272,10 @@ void read_named_files(ProjectReader& reader, Project& project, const Scripts& sc
                 (void)reader.image_overlay(image, path);
                 project.twister_files.push_back(path);
             } else if (scripts.name(entry.name)) {
-                auto& image = scripts.name_for_mcuboot(entry.name) ? project.mcuboot : project.app;
+                if (of_other_board(project, entry.name)) continue;  // named for that board alone
+                auto& image = path.starts_with("sysbuild/mcuboot") || scripts.name_for_mcuboot(entry.name)
+                                  ? project.mcuboot
+                                  : project.app;
                 (void)(overlay ? reader.image_overlay(image, path) : reader.image_config(image, path));
             } else if (overlay && sample.find(entry.name) == std::string::npos) {
                 project.unused_files.push_back(path);
@@ -280,8 +291,37 @@ bool mcuboot_wanted(const Project& project) {
            (project.multi_image && project.app.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"));
 }
 
+/// The file that `set(PM_STATIC_YML_FILE path ...)` of a CMake file in `directory` names; "" when there is none or more
+/// than one, which only CMake can choose from.
+std::string static_layout_of(const FileTree& files, const std::string& cmake, std::string_view directory) {
+    std::string only;
+    bool several = false;
+    for_each_line(cmake, [&](unsigned, std::string_view raw) {
+        auto line = trim(raw);
+        constexpr std::string_view start = "set(PM_STATIC_YML_FILE";
+        if (!line.starts_with(start)) return;
+        line = trim(line.substr(start.size()));
+        const bool quoted = line.starts_with('"');
+        if (quoted) line.remove_prefix(1);
+        line = line.substr(0, line.find_first_of(quoted ? "\"" : " \t)"));
+        auto path = join(directory, line);
+        for (const std::string_view root : {"${CMAKE_CURRENT_LIST_DIR}/", "${CMAKE_CURRENT_SOURCE_DIR}/"})
+            if (line.starts_with(root)) path = join(directory, line.substr(root.size()));
+        for (const std::string_view root : {"${APP_DIR}/", "${APPLICATION_SOURCE_DIR}/", "${APPLICATION_CONFIG_DIR}/"})
+            if (line.starts_with(root)) path = line.substr(root.size());
+        if (path.find("..") != std::string::npos || !files.is_file(path)) return;
+        several = several || (!only.empty() && only != path);
+        only = path;
+    });
+    return several ? "" : only;
+}
+
 void read_static_layout(ProjectReader& reader, Project& project, const Scripts& scripts) {
     std::vector<std::string> names;
+    for (const char* path : {"sysbuild.cmake", "sysbuild/CMakeLists.txt", "CMakeLists.txt"})
+        if (auto file = static_layout_of(reader.files(), script(reader, path), directory_of(path));
+            !file.empty() && !of_other_board(project, base_name(file)))
+            names.push_back(std::move(file));
     for (const auto& entry : reader.files().list(""))
         if (!entry.is_directory && entry.name.ends_with(".yml") && entry.name.starts_with("pm_static") &&
             scripts.cmake.find("PM_STATIC_YML_FILE") != std::string::npos && scripts.name(entry.name))
@@ -330,6 +370,7 @@ void read_sysbuild(ProjectReader& reader, Project& project) {
     for (const char* file : {"sysbuild.conf", "Kconfig.sysbuild", "sysbuild.cmake"})
         sysbuild = sysbuild || files.is_file(file);
     sysbuild = sysbuild || files.is_directory("sysbuild");
+    project.sysbuild_files = sysbuild;
     project.multi_image =
         !sysbuild && (files.is_directory("child_image") || project.app.config.on("CONFIG_BOOTLOADER_MCUBOOT"));
     const auto* facts = project.board ? project.board->facts : nullptr;
@@ -377,7 +418,9 @@ bool is_source_tree(const FileTree& files) {
 }
 
 Result<> read_source_tree(ProjectReader& reader, Project& project, const std::string& board) {
-    const Scripts scripts{script(reader, "CMakeLists.txt"), script(reader, "CMakePresets.json")};
+    const Scripts scripts{
+        script(reader, "CMakeLists.txt") + script(reader, "sysbuild.cmake") + script(reader, "sysbuild/CMakeLists.txt"),
+        script(reader, "CMakePresets.json")};
     auto& app = project.app;
     app.present = true;
     app.config_place = "prj.conf";

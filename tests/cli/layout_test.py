@@ -53,6 +53,34 @@ class Check(unittest.TestCase):
         self.assertEqual(result["warnings"], sum(f["severity"] == "warning" for f in findings))
         self.assertEqual(result["error"]["code"], "layout-failed")
 
+    def threads_build(self):
+        """The thread's sources with their build directory inside, as west leaves them."""
+        project = self.tree("thread")
+        shutil.copytree(DATA / "thread-build", project / "build")
+        for path in (project / "build").rglob("*"):
+            if path.is_file():
+                path.write_text(path.read_text().replace("/ws/sensor-node", str(project)))
+        return project
+
+    def test_the_threads_build_fails_with_both_causes(self):
+        project = self.threads_build()
+        done = run("check", project / "build", "--json")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        *findings, result = events(done)
+        self.assertEqual([f["rule"] for f in findings[:2]], ["qspi-driver-on-spi-flash", "mcuboot-spi-nor-disabled"])
+        self.assertEqual(findings[0]["where"], {"file": str(project / "prj.conf"), "line": 31})
+        self.assertEqual(findings[1]["where"]["file"], "mcuboot/zephyr/.config")
+        self.assertEqual((project / "build/mcuboot/zephyr/.config").read_text().splitlines()
+                         [findings[1]["where"]["line"] - 1], "# CONFIG_SPI is not set")
+        self.assertTrue(findings[1]["fix"].startswith("add to sysbuild/mcuboot.conf:\n  CONFIG_SPI=y\n"))
+        self.assertEqual((result["exit"], result["rules"]["need_build"]), (5, 0))
+
+        read = run("check", project / "build").stdout
+        self.assertIn("nRF9160-DK @1.0.0 (nrf9160/ns) · nRF Connect SDK 3.1.0 build", read)
+        for word in ("the nRF9160 has no QSPI peripheral", "MCUboot's own configuration lacks the driver",
+                     "not a compatible amount of sectors", "calls the good primary image invalid"):
+            self.assertIn(word, " ".join(read.split()))
+
     def test_a_person_reads_cause_place_and_fix(self):
         done = run("check", DATA / "thread")
         self.assertEqual(done.returncode, 5)
@@ -367,6 +395,13 @@ class Show(WithBuild):
             self.assertIn(name, text)
         self.assertIn("<svg", run("show", self.build, "--svg", "-").stdout)
 
+    def test_the_frame_stays_straight_in_a_large_part(self):
+        large = self.changed("app/zephyr/zephyr.dts", "size = <67108864>", "size = <268435456>")
+        done = run("show", large)
+        external = done.stdout[done.stdout.index("external flash"):].splitlines()[1:]
+        corners = [next(i for i, c in enumerate(line) if c in "┌├│└") for line in external if line]
+        self.assertEqual((set(corners), external[0][:10]), ({11}, "0x00000000"), done.stdout)
+
     def test_a_tree_without_a_layout(self):
         tree = self.directory / "tree"
         tree.mkdir(exist_ok=True)
@@ -421,48 +456,6 @@ class Hostile(WithBuild):
         self.assertEqual(code, 0)
         self.assertLess(kib, self.MOST_KIB)
         self.assertLess(seconds, 10)
-
-
-class Boards(unittest.TestCase):
-    def setUp(self):
-        self.home = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.home)
-        self.folder = self.home / "fotactl" / "boards"
-        self.folder.mkdir(parents=True)
-
-    def test_those_built_in(self):
-        names = [e["name"] for e in events(run("boards", "--json")) if e["event"] == "board"]
-        for name in ("nrf9160dk", "nrf9161dk", "nrf9151dk", "thingy91", "thingy91x", "circuitdojo_feather"):
-            self.assertIn(name, names)
-        done = run("boards", "nrf9160dk")
-        self.assertIn("label: mx25r64", done.stdout)
-        self.assertEqual(run("boards", "nrf9160kd").returncode, 2)
-
-    def test_a_board_of_ones_own(self):
-        text = run("boards", "nrf9160dk").stdout.replace("name: nrf9160dk", "name: sensor_board") \
-            .replace("max_frequency_hz: 8000000", "max_frequency_hz: 1000000")
-        (self.folder / "sensor.yaml").write_text(text)
-        project = self.home / "project"
-        shutil.copytree(DATA / "thread-fixed", project)
-        (project / "boards" / "nrf9160dk_nrf9160_ns.overlay").rename(
-            project / "boards" / "sensor_board_nrf9160_ns.overlay")
-        arguments = ("check", project, "--board", "sensor_board@1.0.0/nrf9160/ns", "--json")
-        rules = [e.get("rule") for e in events(run(*arguments, home=self.home))]
-        self.assertIn("spi-clock-above-board", rules)
-        elsewhere = [e.get("rule") for e in events(run(*arguments, "--boards", self.folder))]
-        self.assertEqual(elsewhere, rules)
-        unknown = events(run(*arguments))[-1]
-        self.assertGreater(unknown["rules"]["need_board"], 0)
-
-    def test_a_faulty_file_is_named_with_its_line(self):
-        (self.folder / "bad.yaml").write_text("name: a\nsoc: x\nflahs: {}\n")
-        done = run("check", DATA / "thread-fixed", home=self.home)
-        self.assertEqual((done.returncode, done.stdout), (3, ""))
-        self.assertIn("bad.yaml:3: expected a key of a board file, found flahs (did you mean flash?)", done.stderr)
-
-    def test_a_folder_that_is_not_there(self):
-        self.assertEqual(run("boards", "--boards", self.home / "none").returncode, 3)
-        self.assertIn("fotactl/boards", run("check", "--help").stdout)
 
 
 if __name__ == "__main__":

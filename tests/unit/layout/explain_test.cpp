@@ -211,6 +211,24 @@ TEST(Map, NamesAreEscapedInSvg) {
     EXPECT_NE(render_svg(map).find("a&lt;b&gt;&amp;&quot;c&quot;"), std::string::npos);
 }
 
+TEST(Map, NarrowColumnsKeepTheirTexts) {
+    MappedDevice device;
+    device.title = "external flash GD25LE255E (spi3, CS P0.12)";
+    device.size = 0x2000000;
+    device.areas.resize(1);
+    device.areas[0].name = "mcuboot_secondary";
+    device.areas[0].size = device.size;
+    device.areas[0].note = "pairs with mcuboot_primary: swap-using-move";
+    const auto wide = render_svg({"map", {device}});
+    EXPECT_NE(wide.find(">external flash GD25LE255E (spi3, CS P0.12)<"), std::string::npos);
+    EXPECT_NE(wide.find(">pairs with mcuboot_primary: swap-using-move<"), std::string::npos);
+    const auto narrow = render_svg({"map", {device, device, device}});
+    EXPECT_NE(narrow.find(">external flash GD25LE255E<"), std::string::npos);
+    EXPECT_NE(narrow.find(">spi3, CS P0.12 · 32 MiB"), std::string::npos);
+    EXPECT_NE(narrow.find(">swap-using-move<"), std::string::npos);
+    EXPECT_EQ(narrow.find("…"), std::string::npos);
+}
+
 TEST(Limits, OfEveryMode) {
     SlotLayout layout;
     layout.primary.size = layout.secondary.size = 256U << 10;

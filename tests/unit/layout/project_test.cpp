@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "layout/memory_map.hpp"
 #include "unit/layout/trees.hpp"
 
 namespace fota::layout::testing {
@@ -32,6 +33,60 @@ TEST(Thread, BothCausesFirstWithFileLineAndFix) {
 
 TEST(Thread, TheFixedProjectPasses) {
     EXPECT_EQ(said(must_check(good_source())), Said{"note static-layout-in-use"});
+}
+
+/// The sources at the place that the build's build_info.yml names.
+Files sources_of_the_build() {
+    Files out;
+    for (auto& [path, text] : load(TEST_DATA_DIR "/layout/thread")) out["ws/sensor-node/" + path] = std::move(text);
+    return out;
+}
+
+TEST(Thread, ItsBuildTreeHasBothCausesFirst) {
+    const MemoryFileTree everything(sources_of_the_build());
+    Inputs inputs;
+    inputs.absolute = &everything;
+    const auto files = load(TEST_DATA_DIR "/layout/thread-build");
+    const auto report = must_check(files, inputs);
+    EXPECT_EQ(report.description,
+              "nRF9160-DK @1.0.0 (nrf9160/ns) · nRF Connect SDK 3.1.0 build · MCUboot secondary in external flash");
+    ASSERT_EQ(said(report), (Said{"error qspi-driver-on-spi-flash", "error mcuboot-spi-nor-disabled",
+                                  "error undefined-device-ord", "error max-img-sectors-too-small"}));
+    EXPECT_EQ(report.findings[0].rule, "qspi-driver-on-spi-flash");
+    EXPECT_EQ(report.findings[0].where.file, "/ws/sensor-node/prj.conf");  // Kconfig dropped it from .config
+    EXPECT_EQ(report.findings[0].where.line, 31u);
+    EXPECT_NE(report.findings[0].message.find("(MX25R6435F, node mx25r64) sits on spi3: the nRF9160 has no QSPI"),
+              std::string::npos)
+        << report.findings[0].message;
+    EXPECT_EQ(report.findings[0].fix, "remove the line; CONFIG_SPI=y and CONFIG_SPI_NOR=y are there already");
+    EXPECT_EQ(report.findings[1].rule, "mcuboot-spi-nor-disabled");
+    EXPECT_EQ(report.findings[1].where.file, "mcuboot/zephyr/.config");
+    EXPECT_EQ(report.findings[1].where.line, 39u);
+    EXPECT_NE(report.findings[1].message.find("calls the good primary image invalid"), std::string::npos);
+    EXPECT_TRUE(report.findings[1].fix.starts_with("add to sysbuild/mcuboot.conf:\n  CONFIG_SPI=y\n"))
+        << report.findings[1].fix;
+}
+
+TEST(Thread, TheBuildAloneStillHasMcubootsCauseFirst) {
+    // A CI step that has the build and not the sources: what the sources asked for cannot be seen.
+    const auto report = must_check(load(TEST_DATA_DIR "/layout/thread-build"));
+    ASSERT_FALSE(report.findings.empty());
+    EXPECT_EQ(report.findings[0].rule, "mcuboot-spi-nor-disabled");
+    EXPECT_EQ(find(report, "qspi-driver-on-spi-flash"), nullptr);
+}
+
+TEST(Thread, TheBuildOfTheFixedProjectPasses) {
+    auto files = load(TEST_DATA_DIR "/layout/thread-build");
+    replace(files, "mcuboot/zephyr/.config", "# CONFIG_SPI is not set\n",
+            "CONFIG_SPI=y\nCONFIG_SPI_NRFX_RAM_BUFFER_SIZE=32\nCONFIG_SPI_NOR=y\n"
+            "CONFIG_SPI_NOR_FLASH_LAYOUT_PAGE_SIZE=4096\n");
+    replace(files, "mcuboot/zephyr/.config", "SECTORS=128", "SECTORS=256");
+    auto sources = sources_of_the_build();
+    replace(sources, "ws/sensor-node/prj.conf", "CONFIG_NORDIC_QSPI_NOR=y\n", "");
+    const MemoryFileTree everything(sources);
+    Inputs inputs;
+    inputs.absolute = &everything;
+    EXPECT_EQ(said(must_check(files, inputs)), Said{});
 }
 
 TEST(Board, Targets) {
@@ -147,6 +202,35 @@ TEST(SourceTree, ACorrectQspiBoardPasses) {
     EXPECT_EQ(said(must_check(files, inputs)), Said{});
 }
 
+TEST(BuildTree, RegionsSayHowLargeTheMemoriesAre) {
+    auto files = good_build();
+    replace(files, "build_info.yml", "nrf9160dk", "my_board");
+    for (const char* file : {"sensor_node/zephyr/zephyr.dts", "mcuboot/zephyr/zephyr.dts"})
+        replace(files, file, "size = < 0x4000000 >;", "");
+    append(files, "partitions.yml", "ram: {address: 0x20000000, size: 0x80000, region: sram_primary}\n");
+    const std::string regions =
+        "external_flash: {base_address: 0x0, size: 0x400000, placement_strategy: start_to_end}\n"
+        "flash_primary: {base_address: 0x0, size: 0x80000}\n"
+        "sram_primary: {base_address: 0x20000000, size: 0x100000, unknown: key}\notp: {base_address: 0xff8108}\n";
+    EXPECT_EQ(said(must_check(files)), Said{});
+    files["regions.yml"] = regions;
+    EXPECT_EQ(said(must_check(files)), (Said{"error region-exceeds-device", "error region-exceeds-device"}));
+    const MemoryFileTree tree(files);
+    const auto project = read_project(tree, "");
+    ASSERT_TRUE(project);
+    const auto map = memory_map(*project, nullptr);
+    ASSERT_TRUE(map) << map.error().text();
+    ASSERT_EQ(map->devices.size(), 3u);
+    EXPECT_EQ(map->devices[2].size, 0x100000u);
+
+    replace(files, "regions.yml", "size: 0x100000", "size: 0x100000000");
+    const auto report = must_check(files);
+    const auto* fault = find(report, "input-unreadable");
+    ASSERT_NE(fault, nullptr);
+    EXPECT_EQ(fault->where.file, "regions.yml");
+    EXPECT_EQ(fault->where.line, 3u);
+}
+
 TEST(BuildTree, OldStyleMultiImage) {
     Files files;
     for (auto& [path, text] : good_build()) {
@@ -175,6 +259,28 @@ TEST(Slots, LimitFitAndKey) {
     const auto key = pinned_key(*project);
     ASSERT_TRUE(key) << key.error().text();
     EXPECT_EQ(key->size(), 91u);
+}
+
+TEST(Slots, TheLimitOfEverySwapMode) {
+    auto good = good_build();
+    good["partitions.yml"] =
+        "mcuboot_primary: {address: 0x10000, size: 0x40000}\n"
+        "mcuboot_secondary: {address: 0x0, size: 0x40000, region: external_flash}\n";
+    replace(good, "mcuboot/zephyr/.config", "SECTORS=256", "SECTORS=128");
+    for (const auto& [option, limit] :
+         {std::pair{"CONFIG_BOOT_SWAP_USING_MOVE", 253952U}, std::pair{"CONFIG_BOOT_SWAP_USING_OFFSET", 253952U},
+          std::pair{"CONFIG_BOOT_SWAP_USING_SCRATCH", 260560U}, std::pair{"CONFIG_BOOT_UPGRADE_ONLY", 262104U}}) {
+        auto files = good;
+        replace(files, "mcuboot/zephyr/.config", "CONFIG_BOOT_SWAP_USING_MOVE", option);
+        const MemoryFileTree tree(files);
+        const auto project = read_project(tree, "");
+        ASSERT_TRUE(project) << project.error().text();
+        const auto layout = slots(*project);
+        ASSERT_TRUE(layout) << layout.error().text();
+        EXPECT_EQ(image_limit(*layout), limit) << option;
+        EXPECT_TRUE(fit(*layout, limit)) << option;
+        EXPECT_FALSE(fit(*layout, limit + 1)) << option;
+    }
 }
 
 TEST(BadInput, NeitherSourceNorBuild) {

@@ -319,6 +319,15 @@ void without_partition_manager(Files& f) {
     append(f, boot_dts, layout);
 }
 
+/// A part of 32 MiB in both images, whose table has no erase types.
+void large_part(Files& f, const std::string& property) {
+    for (const auto* file : {app_dts, boot_dts}) {
+        replace(f, file, "jedec-id = [ C2 28 17 ]; size = < 0x4000000 >;",
+                property + "jedec-id = [ C8 65 19 ]; size = < 0x10000000 >;");
+        replace(f, file, "FF FF FF FF 03 44 EB", "FF FF FF FF 0F 44 EB");
+    }
+}
+
 std::vector<Case> build_cases() {
     return {
         Case{"nothing_wrong", [](Files&) {}, {}},
@@ -353,6 +362,15 @@ std::vector<Case> build_cases() {
                  replace(f, boot_config, "CONFIG_SPI_NOR=y", "# CONFIG_SPI_NOR is not set");
              },
              {"error mcuboot-spi-nor-disabled", "error undefined-device-ord"}},
+        Case{"device_without_driver_that_was_linked",
+             [](Files& f) {
+                 append(f, boot_config, "CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y\n");
+                 replace(f, boot_config, "CONFIG_SPI_NOR=y", "# CONFIG_SPI_NOR is not set");
+                 f["mcuboot/zephyr/zephyr.elf"] =
+                     "\x7f"
+                     "ELF";
+             },
+             {"error mcuboot-spi-nor-disabled"}},
         Case{"flash_off_in_mcuboot",
              [](Files& f) {
                  replace(f, boot_dts, "reg = < 0x1 >; status = \"okay\"", "reg = < 0x1 >; status = \"disabled\"");
@@ -382,6 +400,22 @@ std::vector<Case> build_cases() {
         Case{"idle_in_dpd",
              [](Files& f) { append(f, boot_config, "CONFIG_SPI_NOR_IDLE_IN_DPD=y\n"); },
              {"warning flash-stuck-after-warm-reset"}},
+        Case{"part_in_4_byte_mode", [](Files& f) { large_part(f, ""); }, {"warning flash-stuck-after-warm-reset"}},
+        Case{"part_with_4_byte_commands", [](Files& f) { large_part(f, "use-4b-addr-opcodes; "); }, {}},
+        Case{"erase_commands_for_3_bytes",
+             [](Files& f) {
+                 large_part(f, "use-4b-addr-opcodes; ");
+                 append(f, boot_config, "CONFIG_SPI_NOR_SFDP_DEVICETREE=y\n");
+             },
+             {"warning four-byte-opcodes-without-erase"}},
+        Case{"erase_commands_for_4_bytes",
+             [](Files& f) {
+                 large_part(f, "use-4b-addr-opcodes; ");
+                 append(f, boot_config, "CONFIG_SPI_NOR_SFDP_DEVICETREE=y\n");
+                 replace(f, boot_dts, "0F 44 EB 08 6B 08 3B 04 BB ]",
+                         "0F 44 EB 08 6B 08 3B 04 BB EE FF FF FF FF FF 00 FF FF FF 00 FF 0C 21 0F 5C 10 DC 00 FF ]");
+             },
+             {}},
         Case{"dpd_time_short",
              [](Files& f) { replace(f, app_dts, "t-exit-dpd = < 0x88b8 >;", "t-exit-dpd = < 35 >;"); },
              {"note dpd-exit-time-too-short"}},
@@ -537,6 +571,20 @@ TEST(ImageRules, LinkedElsewhere) {
     auto image = good_image();
     image.reset_vector = 0x8235;
     EXPECT_EQ(said_of(image), Said{"error reset-vector-outside-primary"});
+}
+
+TEST(PartRules, TheFixForFourByteModeDependsOnWhereTheParametersComeFrom) {
+    const auto fix = [](const char* config) {
+        auto files = good_build();
+        large_part(files, "");
+        append(files, boot_config, config);
+        const auto report = must_check(files);
+        const auto* finding = find(report, "flash-stuck-after-warm-reset");
+        return finding == nullptr ? std::string() : finding->fix;
+    };
+    EXPECT_TRUE(fix("").starts_with("add use-4b-addr-opcodes;")) << fix("");
+    const auto other = fix("CONFIG_SPI_NOR_SFDP_DEVICETREE=y\n");
+    EXPECT_TRUE(other.starts_with("wire the part's reset")) << other;
 }
 
 TEST(PartRules, TheFittedPart) {

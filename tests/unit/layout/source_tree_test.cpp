@@ -114,12 +114,6 @@ TEST(SourceTree, ALayoutInAnIncludedFileCountsWithItsOwnLines) {
     EXPECT_EQ(differ->where.line, 6u);
 }
 
-TEST(SourceTree, AFileThatIncludesItselfEnds) {
-    auto files = good_source();
-    append(files, "boards/nrf9160dk_nrf9160_ns.overlay", "\n#include \"nrf9160dk_nrf9160_ns.overlay\"\n");
-    (void)must_check(files);
-}
-
 TEST(SourceTree, KconfigSysbuildGivesDefaultsForTheBoard) {
     auto files = good_source();
     files["Kconfig.sysbuild"] =
@@ -164,6 +158,126 @@ TEST(SourceTree, TheThingy91sFactoryLayoutIsNotCalledMisaligned) {
                       {"sysbuild.conf", "SB_CONFIG_BOOT_SIGNATURE_KEY_FILE=\"/k.pem\"\n"}};
     EXPECT_FALSE(said_for(files, "thingy91/nrf9160/ns").contains("error spu-misaligned"));
     EXPECT_FALSE(said_for(files, "thingy91/nrf9160/ns").contains("warning spu-misaligned"));
+}
+
+TEST(SourceTree, ALayoutAndOverlaysThatSysbuildsCmakeNames) {
+    auto files = good_source();
+    files["configuration/layout.yml"] = files["pm_static.yml"];
+    files.erase("pm_static.yml");
+    EXPECT_FALSE(must_check(files).slots);
+    for (const char* line :
+         {"set(PM_STATIC_YML_FILE ${CMAKE_CURRENT_LIST_DIR}/configuration/layout.yml CACHE INTERNAL \"\")\n",
+          "set(PM_STATIC_YML_FILE \"${APP_DIR}/configuration/layout.yml\")\n",
+          "  set(PM_STATIC_YML_FILE configuration/layout.yml)\n"}) {
+        auto named = files;
+        named["sysbuild.cmake"] = line;
+        const auto report = must_check(named);
+        EXPECT_TRUE(report.slots) << line;
+        const auto* note = find(report, "static-layout-in-use");
+        ASSERT_NE(note, nullptr) << line;
+        EXPECT_EQ(note->where.file, "configuration/layout.yml");
+    }
+    auto other_board = files;
+    other_board["configuration/nrf9151dk.yml"] = files["configuration/layout.yml"];
+    other_board["sysbuild.cmake"] =
+        "if(BOARD STREQUAL nrf9151dk)\nset(PM_STATIC_YML_FILE configuration/nrf9151dk.yml)\nendif()\n";
+    EXPECT_FALSE(must_check(other_board).slots);
+    files["other.yml"] = "";
+    files["sysbuild.cmake"] =
+        "if(A)\nset(PM_STATIC_YML_FILE configuration/layout.yml)\nelse()\n"
+        "set(PM_STATIC_YML_FILE other.yml)\nendif()\n";
+    EXPECT_FALSE(must_check(files).slots);  // CMake alone knows which
+
+    auto overlays = good_source();
+    overlays["sysbuild/mcuboot_nrf9160dk.overlay"] = overlays["sysbuild/mcuboot.overlay"];
+    overlays["sysbuild/mcuboot_nrf9151dk.overlay"] = "&mx25r64 { status = \"disabled\"; };\n";
+    overlays.erase("sysbuild/mcuboot.overlay");
+    overlays["sysbuild.cmake"] =
+        "if(BOARD STREQUAL nrf9160dk)\nadd_overlay_dts(mcuboot sysbuild/mcuboot_nrf9160dk.overlay)\n"
+        "else()\nadd_overlay_dts(mcuboot sysbuild/mcuboot_nrf9151dk.overlay)\nendif()\n";
+    EXPECT_EQ(said(must_check(overlays)), Said{"note static-layout-in-use"});
+    overlays.erase("sysbuild.cmake");
+    EXPECT_TRUE(said(must_check(overlays)).contains("warning overlay-not-picked-up"));
+}
+
+TEST(SourceTree, WhatPartitionManagerLeavesEmptyBehindStorageIsNoMisalignment) {
+    const std::string storage =
+        "mcuboot: {address: 0x0, size: 0x10000}\n"
+        "mcuboot_primary: {address: 0x10000, size: 0xe8000, span: [mcuboot_pad, tfm, app]}\n"
+        "mcuboot_pad: {address: 0x10000, size: 0x200}\ntfm: {address: 0x10200, size: 0x7e00}\n"
+        "app: {address: 0x18000, size: 0xe0000}\n"
+        "mcuboot_secondary: {address: 0x0, size: 0xe8000, region: external_flash}\n"
+        "nonsecure_storage: {address: 0xf8000, size: 0x2000, span: [settings_storage]}\n"
+        "settings_storage: {address: 0xf8000, size: 0x2000}\n";
+    auto files = good_source();
+    files["pm_static.yml"] = storage + "EMPTY_0: {address: 0xfa000, size: 0x6000}\n";
+    EXPECT_EQ(said(must_check(files)), Said{"note static-layout-in-use"});
+    files["pm_static.yml"] = storage + "logs: {address: 0xfa000, size: 0x6000}\n";  // the application can write these
+    EXPECT_TRUE(said(must_check(files)).contains("warning spu-misaligned"));
+    files["pm_static.yml"] = storage + "EMPTY_0: {address: 0xfa000, size: 0x2000}\n";  // what comes next is not known
+    EXPECT_TRUE(said(must_check(files)).contains("warning spu-misaligned"));
+    files["pm_static.yml"] = storage +
+                             "EMPTY_0: {address: 0xfa000, size: 0x6000}\n"
+                             "tfm_storage: {address: 0xfc000, size: 0x1000}\n";
+    EXPECT_TRUE(said(must_check(files)).contains("error spu-misaligned"));
+}
+
+TEST(SourceTree, AnOverlayWithAConfFileOfItsNameIsChosenOnTheCommandLine) {
+    auto files = good_source();
+    files["overlay-trace.overlay"] = "&mx25r64 { partitions { }; };\n";
+    EXPECT_TRUE(said(must_check(files)).contains("warning overlay-not-picked-up"));
+    files["overlay-trace.conf"] = "CONFIG_NRF_MODEM_LIB_TRACE=y\n";
+    EXPECT_EQ(said(must_check(files)), Said{"note static-layout-in-use"});
+    files["flash_mx.overlay"] = files["overlay-trace.overlay"];  // by no convention: more likely forgotten
+    files["flash_mx.conf"] = "";
+    EXPECT_TRUE(said(must_check(files)).contains("warning overlay-not-picked-up"));
+}
+
+TEST(SourceTree, AQspiDriverIsWrongOnAnyNrf91EvenForANodeItDoesNotHave) {
+    auto files = good_source();
+    files["CMakePresets.json"] =
+        "{\"configurePresets\": [{\"cacheVariables\": {\"BOARD\": "
+        "\"nrf9151dk/nrf9151/ns\"}}]}";
+    files["boards/nrf9151dk_nrf9151_ns.overlay"] = files["boards/nrf9160dk_nrf9160_ns.overlay"];  // &mx25r64
+    append(files, "prj.conf", "CONFIG_NORDIC_QSPI_NOR=y\n");
+    EXPECT_TRUE(said(must_check(files)).contains("error qspi-driver-on-spi-flash"));
+    EXPECT_FALSE(said_for(files, "nrf5340dk/nrf5340/cpuapp").contains("error qspi-driver-on-spi-flash"));
+}
+
+TEST(SourceTree, WithoutSysbuildAnImagesOwnOptionIsInItsPlace) {
+    Files files{{"prj.conf", "CONFIG_SPI=y\n"},
+                {"boards/nrf9160dk_nrf9160_ns.conf", "CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y\n"}};
+    EXPECT_EQ(said(must_check(files)), Said{});
+    files["west.yml"] = "manifest:\n  projects:\n    - name: nrf\n      revision: v3.0.0\n";
+    EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
+    files.erase("west.yml");
+    files["sysbuild.conf"] = "";
+    EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
+}
+
+TEST(SourceTree, TheImageManagerAloneBringsNoUpdate) {
+    Files files{{"prj.conf", "CONFIG_BOOTLOADER_MCUBOOT=y\nCONFIG_IMG_MANAGER=y\nCONFIG_STREAM_FLASH=y\n"},
+                {"src/main.c", "int main(void) {}\n"}};
+    const auto board = "nrf9160dk@1.0.0/nrf9160/ns";
+    EXPECT_FALSE(said_for(files, board).contains("warning image-never-confirmed"));
+    files["src/main.c"] = "int main(void) { boot_request_upgrade(BOOT_UPGRADE_TEST); }\n";
+    EXPECT_TRUE(said_for(files, board).contains("warning image-never-confirmed"));
+    files["src/main.c"] = "int main(void) { boot_request_upgrade(BOOT_UPGRADE_PERMANENT); }\n";
+    EXPECT_FALSE(said_for(files, board).contains("warning image-never-confirmed"));
+}
+
+TEST(SourceTree, ConfirmingBesideSrcCountsAndInTestsDoesNot) {
+    auto files = good_source();
+    replace(files, "src/main.c", "lwm2m_init_image()", "0");
+    for (const char* elsewhere : {"tests/update/main.c", "build/src/main.c", "doc/example.c"})
+        files[elsewhere] = "int confirm(void) { return boot_write_img_confirmed(); }\n";
+    EXPECT_TRUE(said(must_check(files)).contains("warning image-never-confirmed"));
+    for (const char* path : {"lib/update/confirm.c", "main.cpp", "modules/fota/src/fota.h"})
+        for (const char* call : {"boot_write_img_confirmed()", "boot_set_confirmed_multi(0)", "updatehub_confirm()"}) {
+            auto confirmed = files;
+            confirmed[path] = std::string("int confirm(void) { return ") + call + "; }\n";
+            EXPECT_FALSE(said(must_check(confirmed)).contains("warning image-never-confirmed")) << path << call;
+        }
 }
 
 TEST(SourceTree, LibrariesThatConfirmAndBootloadersWithoutUpdates) {
