@@ -35,6 +35,7 @@ Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_
     };
     adapters::SmpSerial::Options channel;
     channel.framing = framing;
+    channel.after_other_bytes = framing == adapters::SmpFraming::raw;  // only a probe asks for it, after all others
     channel.baud = options.baud;
     return adapters::SmpSerial::open(clock, std::move(opener), channel);
 }
