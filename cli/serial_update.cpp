@@ -5,13 +5,14 @@
 
 #include "base/text.hpp"
 #include "cli/bundle_input.hpp"
-#include "cli/bundle_results.hpp"
+#include "cli/cable_results.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/listen_options.hpp"
 #include "cli/serial.hpp"
+#include "cli/signed_report.hpp"
 #include "image/verify.hpp"
 #include "update/preflight.hpp"
 #include "update/serial_update.hpp"
@@ -30,6 +31,8 @@ struct Options {
     std::string bundle_key;
     std::string endpoint;
     std::string results;
+    std::string results_key;
+    PassphraseOptions passphrase;
     std::string stall = "60s";
     std::string board;
     std::string downgrade_reason;
@@ -66,8 +69,8 @@ Result<> read_input(Prepared& out, const Options& options, const std::string& ke
         if (!manifest->board.empty()) out.policy.board = manifest->board;
         out.policy.replaces = manifest->replaces;
     }
-    if (!out.input.bundle && !options.results.empty())
-        return misuse("expected a bundle for --results, found " + shown_path(options.image),
+    if (!out.input.bundle && (!options.results.empty() || !options.results_key.empty()))
+        return misuse("expected a bundle for --results and --results-key, found " + shown_path(options.image),
                       "only what is installed from a bundle is kept for the inventory");
     return {};
 }
@@ -98,7 +101,11 @@ Result<Prepared> prepare(Program& program, const Options& options, Takes takes) 
     // Last of all: what is refused leaves no file, and what cannot be kept is known before the device is touched.
     if (out.input.bundle) {
         const auto path = options.results.empty() ? options.image + ".results" : options.results;
-        TRY(out.results, ResultsFile::open(path));
+        std::shared_ptr<image::Signer> signer;
+        if (!options.results_key.empty()) {
+            TRY(signer, document_key(options.results_key, options.passphrase));
+        }
+        TRY(out.results, ResultsFile::open(path, std::move(signer)));
     }
     return out;
 }
@@ -207,7 +214,9 @@ void keep(Program& program, const Options& options, const Prepared& prepared, co
     if (const auto kept = prepared.results->append(result); !kept)
         program.out.warn(fmt::format("warning  the result is not kept: {}", kept.error().text()));
     else
-        program.out.note("kept     " + shown_path(prepared.results->path()) + ": fotactl bundle results merges it");
+        program.out.note(
+            fmt::format("kept     {}, {}: fotactl bundle results merges it", shown_path(prepared.results->path()),
+                        prepared.results->is_signed() ? "signed" : "not signed (--results-key KEY signs)"));
 }
 
 int run_update(Program& program, const Options& options) {
@@ -286,6 +295,10 @@ void add_serial_update(CLI::App& serial, Program& program) {
                 ->type_name("EP");
             app.add_option("--results", o.results, "where a bundle's results are kept (default: BUNDLE.results)")
                 ->type_name("F");
+            app.add_option("--results-key", o.results_key,
+                           "private key of this laptop that signs each result, Ed25519 or P-256")
+                ->type_name("KEY");
+            bind_passphrase(app, o.passphrase);
             app.add_option("--board", o.board, "what the device's board must be, with or without its qualifiers")
                 ->type_name("NAME");
             app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version")->type_name("REASON");
