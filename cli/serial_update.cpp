@@ -12,6 +12,7 @@
 #include "cli/key_files.hpp"
 #include "cli/listen_options.hpp"
 #include "cli/serial.hpp"
+#include "cli/serial_hints.hpp"
 #include "cli/signed_report.hpp"
 #include "image/verify.hpp"
 #include "update/preflight.hpp"
@@ -154,7 +155,10 @@ class Render final : public update::SerialObserver {
             note("upload", text);
         }
     }
-    void remark(const std::string& text) override { note("", text); }
+    void remark(const std::string& text) override {
+        out_.event("note", {{"port", port_}, {"text", text}});
+        note("", text);
+    }
 
   private:
     void note(std::string_view label, std::string_view text) { out_.note(fmt::format("{:<8} {}", label, text)); }
@@ -190,12 +194,17 @@ using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Tar
 /// `work` on the prepared image; the report is what counts, also of a run that was interrupted.
 Result<> drive(Program& program, const Options& options, Prepared& prepared, update::Report& report, Work work) {
     Render render(program.out, options.serial.port);
-    return with_smp_channel(
-        options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
+    auto ran =
+        with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
             report = co_await work(channel, prepared.target, options.slot, prepared.policy, clock, render);
             if (report.error) co_return Failure(*report.error);
             co_return Result<>{};
         });
+    if (ran) return ran;
+    auto error = with_port_facts(std::move(ran.error()), options.serial.port);
+    // Of an interrupted run the signal is the error; what it left behind stands in the report's.
+    if (report.error) (void)std::move(error).with("smp", std::string(report.error->detail("smp")));
+    return Failure(std::move(error));
 }
 
 awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target, std::uint32_t,
