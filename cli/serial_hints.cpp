@@ -42,6 +42,10 @@ Hints port_hints(const Error& error) {
 /// The device answered, and refused.
 Hints refusal_hints(const Error& error) {
     const auto rc = error.detail("rc");
+    if (!error.detail("slot").empty() && error.detail("group").empty() && rc == "3")
+        return {
+            "this recovery writes the primary slot only: leave --slot out; others need "
+            "CONFIG_MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD=y in MCUboot"};
     if (error.detail("group").empty() && rc == "8")
         return {
             "build the application with image management (CONFIG_MCUMGR_GRP_IMG=y), or hold the board in MCUboot's "
@@ -86,6 +90,10 @@ Hints update_hints(const Error& error, std::string_view smp) {
                 "see by hand what runs: fotactl serial info; the application may answer on another port of the "
                 "board: fotactl serial ports"};
         case Errc::device_did_not_apply:
+            if (half)
+                return {
+                    "the board does not start any more: upload an image that is signed for it (the same command, "
+                    "while it is in recovery); whose key this one has: fotactl image show IMAGE"};
             return {boot_log};
         case Errc::rolled_back:
             return {boot_log,

@@ -38,7 +38,7 @@ struct Options {
     std::string board;
     std::string downgrade_reason;
     std::uint32_t window = 0;
-    std::uint32_t slot = 1;
+    std::optional<std::uint32_t> slot;
     bool confirm = false;
 };
 
@@ -120,6 +120,7 @@ class Render final : public update::SerialObserver {
         if (step == update::SerialStep::await_return) note("reset", "waiting for the device to swap and to answer");
     }
     void connected(const update::SmpDevice& device) override {
+        recovery_ = device.mode == update::SmpMode::recovery;
         const auto* running = device.running();
         const auto version = running == nullptr ? std::string("?") : printable(running->version);
         out_.event("device", {{"port", port_},
@@ -160,6 +161,8 @@ class Render final : public update::SerialObserver {
         note("", text);
     }
 
+    bool recovery() const noexcept { return recovery_; }
+
   private:
     void note(std::string_view label, std::string_view text) { out_.note(fmt::format("{:<8} {}", label, text)); }
 
@@ -168,6 +171,7 @@ class Render final : public update::SerialObserver {
     std::optional<std::chrono::steady_clock::time_point> began_;
     std::uint64_t began_at_ = 0;
     std::uint64_t tenth_ = 0;
+    bool recovery_ = false;
 };
 
 nlohmann::json fields(const Options& options, const update::Report& report) {
@@ -188,12 +192,11 @@ int finish(Program& program, const Options& options, const Result<>& ran, const 
     return out.result(update::outcome_name(report.outcome), fields(options, report));
 }
 
-using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Target&, std::uint32_t,
+using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Target&, std::optional<std::uint32_t>,
                                            const update::SerialPolicy&, ports::Clock&, update::SerialObserver&);
 
 /// `work` on the prepared image; the report is what counts, also of a run that was interrupted.
-Result<> drive(Program& program, const Options& options, Prepared& prepared, update::Report& report, Work work) {
-    Render render(program.out, options.serial.port);
+Result<> drive(Render& render, const Options& options, Prepared& prepared, update::Report& report, Work work) {
     auto ran =
         with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
             report = co_await work(channel, prepared.target, options.slot, prepared.policy, clock, render);
@@ -207,9 +210,9 @@ Result<> drive(Program& program, const Options& options, Prepared& prepared, upd
     return Failure(std::move(error));
 }
 
-awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target, std::uint32_t,
-                                       const update::SerialPolicy& policy, ports::Clock& clock,
-                                       update::SerialObserver& observer) {
+awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target,
+                                       std::optional<std::uint32_t>, const update::SerialPolicy& policy,
+                                       ports::Clock& clock, update::SerialObserver& observer) {
     return update::run_serial(channel, target, policy, clock, observer);
 }
 
@@ -239,7 +242,8 @@ int run_update(Program& program, const Options& options) {
     report.to_version = prepared->target.version.text();
     if (prepared->input.manifest) out.note(release_note(*prepared->input.manifest));
     if (!prepared->input.note.empty()) out.note("note     " + printable(prepared->input.note, 1024));
-    const auto ran = drive(program, options, *prepared, report, update_whole);
+    Render render(program.out, options.serial.port);
+    const auto ran = drive(render, options, *prepared, report, update_whole);
     keep(program, options, *prepared, ran, report);
     if (ran && !report.error) {
         const auto& from = report.from_version;
@@ -258,13 +262,15 @@ int run_upload(Program& program, const Options& options) {
     auto prepared = prepare(program, options, Takes::image);
     if (!prepared) return program.out.fail(prepared.error());
     update::Report report;
-    const auto ran = drive(program, options, *prepared, report, update::upload_serial);
+    Render render(program.out, options.serial.port);
+    const auto ran = drive(render, options, *prepared, report, update::upload_serial);
     if (!ran) return finish(program, options, ran, report);
-    program.out.line(
-        fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; it does not start by itself: "
-                    "serial test {}, then serial reset",
-                    with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
-                    report.retransmissions, to_hex(prepared->target.hash).substr(0, 8)));
+    const auto next = render.recovery() ? std::string("it starts at the next reset: serial reset")
+                                        : fmt::format("it does not start by itself: serial test {}, then serial reset",
+                                                      to_hex(prepared->target.hash).substr(0, 8));
+    program.out.line(fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; {}",
+                                 with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
+                                 report.retransmissions, next));
     return program.out.result("done", fields(options, report));
 }
 
@@ -288,7 +294,10 @@ void add_serial_update(CLI::App& serial, Program& program) {
         serial, program, "upload", "write an image into a slot, and nothing more",
         [](CLI::App& app, Options& o) {
             bind_image(app, o);
-            app.add_option("--slot", o.slot, "image number as the device counts slots: 1 is the other slot")
+            app.add_option(
+                   "--slot", o.slot,
+                   "as serial list counts them (default: the one the server writes: an application's other slot, "
+                   "recovery's primary one)")
                 ->type_name("N");
         },
         run_upload);

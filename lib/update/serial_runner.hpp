@@ -16,7 +16,7 @@ class SerialRunner {
         : client_(channel, clock), target_(target), policy_(policy), observer_(observer) {}
 
     boost::asio::awaitable<Result<Outcome>> update();
-    boost::asio::awaitable<Result<Outcome>> upload_only(std::uint32_t image);
+    boost::asio::awaitable<Result<Outcome>> upload_only(std::optional<std::uint32_t> slot);
     /// What the device was when the run ended, for the advice: "application", "recovery", or "overwritten" for a
     /// recovery that has begun to take an image; "" before anybody answered.
     std::string_view standing() const;
@@ -27,6 +27,7 @@ class SerialRunner {
 
     boost::asio::awaitable<Result<>> connect();
     Result<Next> plan();
+    Result<std::uint32_t> image_of(std::optional<std::uint32_t> slot) const;
     boost::asio::awaitable<Result<>> upload(std::uint32_t image);
     boost::asio::awaitable<Result<>> verify_stored();
     boost::asio::awaitable<Result<>> test();

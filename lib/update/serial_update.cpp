@@ -200,15 +200,36 @@ awaitable<Result<Outcome>> SerialRunner::update() {
     co_return recovery && !uploaded ? Outcome::already_installed : Outcome::updated;
 }
 
-awaitable<Result<Outcome>> SerialRunner::upload_only(std::uint32_t image) {
+/// Slots are counted as in the image list; servers count images. Source: Zephyr grp/img_mgmt/src/img_mgmt.c; MCUboot
+/// boot_serial.c with MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD, where 1 is slot 0 and 0 is what it always writes.
+Result<std::uint32_t> SerialRunner::image_of(std::optional<std::uint32_t> slot) const {
+    if (!slot) return 0U;
+    if (device_.mode == SmpMode::recovery) return *slot + 1;
+    if (*slot % 2 == 0)
+        return fail(Error(Errc::usage, fmt::format("expected a slot that does not run (1, 3) for an application's "
+                                                   "server, found {}",
+                                                   *slot))
+                        .with("hint", "slot 0 is written by MCUboot's recovery: fotactl serial reset --bootloader"));
+    return *slot / 2;
+}
+
+awaitable<Result<Outcome>> SerialRunner::upload_only(std::optional<std::uint32_t> slot) {
     for (;;) {
         CO_TRY_VOID(co_await connect());
         if (device_.mode == SmpMode::recovery && !policy_.signature_verified) {
             CO_TRY(const auto next, plan());
             (void)next;
         }
+        CO_TRY(const auto image, image_of(slot));
         auto sent = co_await upload(image);
-        if (sent) co_return Outcome::updated;
+        // What recovery has written over the image that ran has to be one that its bootloader starts.
+        if (sent && device_.mode == SmpMode::recovery && image == 0) sent = co_await verify_stored();
+        if (sent) {
+            stored_ = true;
+            co_return Outcome::updated;
+        }
+        if (slot && sent.error().code() == Errc::device_refused)
+            co_return fail(std::move(sent.error()).with("slot", std::to_string(*slot)));
         if (sent.error().code() != Errc::port_unavailable) co_return fail(std::move(sent.error()));
         CO_TRY_VOID(co_await replug(sent.error()));
     }
@@ -293,11 +314,11 @@ awaitable<Report> run_serial(ports::SmpChannel& channel, const Target& target, c
     co_return co_await finish(clock, runner, runner.update());
 }
 
-awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::uint32_t image,
+awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::optional<std::uint32_t> slot,
                                 const SerialPolicy& policy, ports::Clock& clock, SerialObserver& observer) {
     SerialRunner runner(channel, target, policy, clock, observer);
     runner.report.to_version = target.version.text();
-    co_return co_await finish(clock, runner, runner.upload_only(image));
+    co_return co_await finish(clock, runner, runner.upload_only(slot));
 }
 
 }  // namespace fota::update

@@ -83,7 +83,7 @@ Figures upload(const Setting& setting) {
     policy.window = setting.window;
     Watch watch(clock);
     std::optional<update::Report> report;
-    boost::asio::co_spawn(io, update::upload_serial(line.client, checked.target, 1, policy, clock, watch),
+    boost::asio::co_spawn(io, update::upload_serial(line.client, checked.target, std::nullopt, policy, clock, watch),
                           [&](std::exception_ptr, update::Report end) { report = std::move(end); });
     clock.run_until([&] { return report.has_value(); });
     stop.emit(boost::asio::cancellation_type::terminal);

@@ -31,16 +31,17 @@ struct SerialBenchOptions {
     Milliseconds latency{0};     ///< the line's, each way
     std::size_t image_bytes = 40 * 1024;
     std::string old_version = "1.0.0";
+    virtdev::ImageCheck check = virtdev::hash_only();  ///< the bootloader's
     bool framed = false;  ///< the messages go as bytes over a wire, through the real framing; `line` is not used then
 };
 
-class SerialBench final : update::SerialObserver {
+class SerialBench final : public update::SerialObserver {
   public:
     explicit SerialBench(SerialBenchOptions options = {})
         : line(io, clock, options.baud, options.latency), wire(io, clock, options.baud) {
         old_image = signed_image(options.old_version, options.image_bytes, 1);
         new_image = signed_image("2.0.0", options.image_bytes, 2);
-        board = std::make_unique<virtdev::Board>(virtdev::BootConfig{}, virtdev::hash_only());
+        board = std::make_unique<virtdev::Board>(virtdev::BootConfig{}, options.check);
         EXPECT_TRUE(board->flash_image(old_image));
         virtdev::SmpMachineConfig config;
         config.quirks = options.quirks;

@@ -150,3 +150,68 @@ TEST(SerialRecovery, IsEnteredByTheRetainedBootModeOrByAskingAllTheTime) {
     EXPECT_EQ(device.error().code(), Errc::device_did_not_apply);
     EXPECT_NE(device.error().message().find("its application again"), std::string::npos) << device.error().text();
 }
+
+namespace {
+
+struct Uploaded {
+    update::Report report;
+    std::string primary;    ///< version in the slot
+    std::string secondary;  ///< likewise; "" without an image
+};
+
+Uploaded upload(const SerialBenchOptions& options, std::optional<std::uint32_t> slot) {
+    SerialBench bench(options);
+    const std::vector keys{test_signer().public_key()};
+    const auto checked = update::check_image(bench.new_image, keys, std::nullopt).value();
+    std::optional<update::Report> end;
+    boost::asio::co_spawn(bench.io,
+                          update::upload_serial(bench.client(), checked.target, slot, bench.policy, bench.clock, bench),
+                          [&](std::exception_ptr failure, update::Report report) {
+                              if (failure) std::rethrow_exception(failure);
+                              end = std::move(report);
+                          });
+    EXPECT_TRUE(bench.clock.run_until([&] { return end.has_value(); }, 10min));
+    const auto other = virtdev::image_in(bench.board->secondary());
+    return {end.value_or(update::Report{}), bench.running(), other ? other->version : ""};
+}
+
+}  // namespace
+
+TEST(SerialUpload, GoesWhereTheServerWritesAnywayOrIntoTheSlotThatWasNamed) {
+    for (const auto slot : {std::optional<std::uint32_t>{}, std::optional<std::uint32_t>{1}}) {
+        const auto application = upload({}, slot);
+        EXPECT_FALSE(application.report.error) << text(application.report);
+        EXPECT_EQ(application.primary + " " + application.secondary, "1.0.0 2.0.0");
+    }
+    const auto running = upload({}, 0);
+    ASSERT_TRUE(running.report.error);
+    EXPECT_EQ(running.report.error->code(), Errc::usage);
+    EXPECT_EQ(running.secondary, "");
+
+    const auto recovery = upload({.in_recovery = true}, std::nullopt);
+    EXPECT_FALSE(recovery.report.error) << text(recovery.report);
+    EXPECT_EQ(recovery.primary, "2.0.0");
+    const auto refused = upload({.in_recovery = true}, 1);
+    ASSERT_TRUE(refused.report.error);
+    EXPECT_EQ(refused.report.error->code(), Errc::device_refused);
+    EXPECT_EQ(refused.report.error->detail("slot"), "1");
+    const auto direct = upload({.quirks = {SmpQuirk::direct_upload}, .in_recovery = true}, 1);
+    EXPECT_FALSE(direct.report.error) << text(direct.report);
+    EXPECT_EQ(direct.primary + " " + direct.secondary, "1.0.0 2.0.0");
+}
+
+TEST(SerialRecovery, AnImageThatItsBootloaderDoesNotStartIsSaidToBeOneByUpdateAndByUpload) {
+    // As one that trusts another key: hash and structure are good.
+    const auto old_only = [](BytesView bytes) -> Result<> {
+        if (bytes[20] == 1) return {};  // the major version
+        return fail(Errc::key_mismatch, "expected a signature by another key");
+    };
+    SerialBench bench({.in_recovery = true, .check = old_only});
+    const auto updated = bench.update();
+    ASSERT_TRUE(updated.error) << text(updated);
+    EXPECT_EQ(updated.error->code(), Errc::device_did_not_apply);
+    EXPECT_NE(updated.error->message().find("trusts another key"), std::string::npos) << text(updated);
+    const auto uploaded = upload({.in_recovery = true, .check = old_only}, std::nullopt);
+    ASSERT_TRUE(uploaded.report.error) << text(uploaded.report);
+    EXPECT_EQ(uploaded.report.error->code(), Errc::device_did_not_apply);
+}
