@@ -35,6 +35,7 @@ Result<std::unique_ptr<ports::SmpChannel>> open_smp_channel(boost::asio::any_io_
     };
     adapters::SmpSerial::Options channel;
     channel.framing = framing;
+    channel.after_other_bytes = framing == adapters::SmpFraming::raw;  // only a probe asks for it, after all others
     channel.baud = options.baud;
     return adapters::SmpSerial::open(clock, std::move(opener), channel);
 }
@@ -62,8 +63,8 @@ Result<> run_until_signal(boost::asio::io_context& io, boost::asio::awaitable<Re
         }));
     io.run();
     if (!outcome && received != 0) {
-        if (received == SIGINT) return fail(Errc::interrupted, "interrupted; the same command goes on where it was");
-        return fail(Errc::terminated, "terminated; the same command goes on where it was");
+        if (received == SIGINT) return fail(Errc::interrupted, "stopped by SIGINT");
+        return fail(Errc::terminated, "stopped by SIGTERM");
     }
     return outcome;
 }
@@ -92,6 +93,7 @@ void add_serial(CLI::App& root, Program& program) {
     add_serial_ports(*serial, program);
     add_serial_info(*serial, program);
     add_serial_control(*serial, program);
+    add_serial_ask(*serial, program);
     add_serial_update(*serial, program);
 }
 

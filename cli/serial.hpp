@@ -41,6 +41,7 @@ Result<> with_serial_line(const SerialOptions& options,
 void add_serial_ports(CLI::App& serial, Program& program);
 void add_serial_info(CLI::App& serial, Program& program);
 void add_serial_control(CLI::App& serial, Program& program);
+void add_serial_ask(CLI::App& serial, Program& program);
 void add_serial_update(CLI::App& serial, Program& program);
 
 }  // namespace fota::cli

@@ -14,6 +14,7 @@ struct Options {
     SerialOptions serial;
     std::uint32_t slot = 1;
     std::string hash;
+    bool bootloader = false;
 };
 
 /// A whole slot may be erased before the answer.
@@ -24,6 +25,7 @@ int carry_out(Program& program, const Options& options, smp::Command command, up
     const auto end =
         with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
             update::SmpClient client(channel, clock);
+            CO_TRY_VOID(co_await update::greet(client));
             const auto answer = co_await client.ask(command, patience);
             if (!answer) co_return Failure(answer.error());
             co_return Result<>{};
@@ -64,7 +66,27 @@ Result<Bytes> image_hash(const Options& options) {
     return *found;
 }
 
+/// Long enough for a slow start, short enough to wait for.
+constexpr Milliseconds recovery_deadline{10'000};
+
+int run_reset_into_bootloader(Program& program, const Options& options) {
+    const auto end =
+        with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
+            update::SmpClient client(channel, clock);
+            CO_TRY_VOID(co_await update::greet(client));
+            const auto device = co_await update::enter_recovery(client, recovery_deadline);
+            if (!device) co_return Failure(device.error());
+            co_return Result<>{};
+        });
+    if (!end) return program.out.fail(end.error(), {{"port", options.serial.port}});
+    program.out.line(
+        "MCUboot's recovery answers: an upload now overwrites what runs; back to the application: serial "
+        "reset");
+    return program.out.result("done", {{"port", options.serial.port}, {"mode", "recovery"}});
+}
+
 int run_reset(Program& program, const Options& options) {
+    if (options.bootloader) return run_reset_into_bootloader(program, options);
     return carry_out(program, options, smp::reset(), {Milliseconds(2'500), 1}, "reset");
 }
 
@@ -97,7 +119,11 @@ int run_confirm(Program& program, const Options& options) {
 
 void add_serial_control(CLI::App& serial, Program& program) {
     add_command<Options>(
-        serial, program, "reset", "restart the device", [](CLI::App& app, Options& o) { bind_serial(app, o.serial); },
+        serial, program, "reset", "restart the device",
+        [](CLI::App& app, Options& o) {
+            bind_serial(app, o.serial);
+            app.add_flag("--bootloader", o.bootloader, "into MCUboot's serial recovery, and wait until it answers");
+        },
         run_reset);
     add_command<Options>(
         serial, program, "erase", "erase a slot",

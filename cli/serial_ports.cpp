@@ -32,8 +32,6 @@ struct Answer {
 
 /// Quick: a server that is there answers at once, and a technician waits for the table.
 constexpr update::Patience probe_patience{Milliseconds(600), 1};
-/// A raw server may still take what came before for a message of its own.
-constexpr update::Patience raw_patience{Milliseconds(1'000), 2};
 
 std::string board_name(const adapters::UsbPort& port) {
     const auto name =
@@ -62,8 +60,7 @@ awaitable<Answer> probe_smp(boost::asio::any_io_executor executor, ports::Clock&
     auto channel = open_smp_channel(executor, clock, options, framing);
     if (!channel) co_return Answer{"unavailable", "-", unavailable_note(channel.error())};
     update::SmpClient client(**channel, clock);
-    const auto found =
-        co_await update::get_acquainted(client, framing == adapters::SmpFraming::raw ? raw_patience : probe_patience);
+    const auto found = co_await update::get_acquainted(client, probe_patience);
     if (!found) co_return Answer{"silent", "silent", ""};
     if (!found->manages_images)
         co_return Answer{"application", "SMP (application)", "does not manage images: CONFIG_MCUMGR_GRP_IMG=y"};

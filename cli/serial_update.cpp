@@ -5,13 +5,15 @@
 
 #include "base/text.hpp"
 #include "cli/bundle_input.hpp"
-#include "cli/bundle_results.hpp"
+#include "cli/cable_results.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/files.hpp"
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/listen_options.hpp"
 #include "cli/serial.hpp"
+#include "cli/serial_hints.hpp"
+#include "cli/signed_report.hpp"
 #include "image/verify.hpp"
 #include "update/preflight.hpp"
 #include "update/serial_update.hpp"
@@ -30,11 +32,13 @@ struct Options {
     std::string bundle_key;
     std::string endpoint;
     std::string results;
+    std::string results_key;
+    PassphraseOptions passphrase;
     std::string stall = "60s";
     std::string board;
     std::string downgrade_reason;
     std::uint32_t window = 0;
-    std::uint32_t slot = 1;
+    std::optional<std::uint32_t> slot;
     bool confirm = false;
 };
 
@@ -66,8 +70,8 @@ Result<> read_input(Prepared& out, const Options& options, const std::string& ke
         out.policy.board = update::narrower_board(manifest->board, out.policy.board);
         out.policy.replaces = manifest->replaces;
     }
-    if (!out.input.bundle && !options.results.empty())
-        return misuse("expected a bundle for --results, found " + shown_path(options.image),
+    if (!out.input.bundle && (!options.results.empty() || !options.results_key.empty()))
+        return misuse("expected a bundle for --results and --results-key, found " + shown_path(options.image),
                       "only what is installed from a bundle is kept for the inventory");
     return {};
 }
@@ -98,7 +102,11 @@ Result<Prepared> prepare(Program& program, const Options& options, Takes takes) 
     // Last of all: what is refused leaves no file, and what cannot be kept is known before the device is touched.
     if (out.input.bundle) {
         const auto path = options.results.empty() ? options.image + ".results" : options.results;
-        TRY(out.results, ResultsFile::open(path));
+        std::shared_ptr<image::Signer> signer;
+        if (!options.results_key.empty()) {
+            TRY(signer, document_key(options.results_key, options.passphrase));
+        }
+        TRY(out.results, ResultsFile::open(path, std::move(signer)));
     }
     return out;
 }
@@ -112,6 +120,7 @@ class Render final : public update::SerialObserver {
         if (step == update::SerialStep::await_return) note("reset", "waiting for the device to swap and to answer");
     }
     void connected(const update::SmpDevice& device) override {
+        recovery_ = device.mode == update::SmpMode::recovery;
         const auto* running = device.running();
         const auto version = running == nullptr ? std::string("?") : printable(running->version);
         out_.event("device", {{"port", port_},
@@ -147,7 +156,12 @@ class Render final : public update::SerialObserver {
             note("upload", text);
         }
     }
-    void remark(const std::string& text) override { note("", text); }
+    void remark(const std::string& text) override {
+        out_.event("note", {{"port", port_}, {"text", text}});
+        note("", text);
+    }
+
+    bool recovery() const noexcept { return recovery_; }
 
   private:
     void note(std::string_view label, std::string_view text) { out_.note(fmt::format("{:<8} {}", label, text)); }
@@ -157,6 +171,7 @@ class Render final : public update::SerialObserver {
     std::optional<std::chrono::steady_clock::time_point> began_;
     std::uint64_t began_at_ = 0;
     std::uint64_t tenth_ = 0;
+    bool recovery_ = false;
 };
 
 nlohmann::json fields(const Options& options, const update::Report& report) {
@@ -177,23 +192,27 @@ int finish(Program& program, const Options& options, const Result<>& ran, const 
     return out.result(update::outcome_name(report.outcome), fields(options, report));
 }
 
-using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Target&, std::uint32_t,
+using Work = awaitable<update::Report> (*)(ports::SmpChannel&, const update::Target&, std::optional<std::uint32_t>,
                                            const update::SerialPolicy&, ports::Clock&, update::SerialObserver&);
 
 /// `work` on the prepared image; the report is what counts, also of a run that was interrupted.
-Result<> drive(Program& program, const Options& options, Prepared& prepared, update::Report& report, Work work) {
-    Render render(program.out, options.serial.port);
-    return with_smp_channel(
-        options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
+Result<> drive(Render& render, const Options& options, Prepared& prepared, update::Report& report, Work work) {
+    auto ran =
+        with_smp_channel(options.serial, [&](ports::SmpChannel& channel, ports::Clock& clock) -> awaitable<Result<>> {
             report = co_await work(channel, prepared.target, options.slot, prepared.policy, clock, render);
             if (report.error) co_return Failure(*report.error);
             co_return Result<>{};
         });
+    if (ran) return ran;
+    auto error = with_port_facts(std::move(ran.error()), options.serial.port);
+    // Of an interrupted run the signal is the error; what it left behind stands in the report's.
+    if (report.error) (void)std::move(error).with("smp", std::string(report.error->detail("smp")));
+    return Failure(std::move(error));
 }
 
-awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target, std::uint32_t,
-                                       const update::SerialPolicy& policy, ports::Clock& clock,
-                                       update::SerialObserver& observer) {
+awaitable<update::Report> update_whole(ports::SmpChannel& channel, const update::Target& target,
+                                       std::optional<std::uint32_t>, const update::SerialPolicy& policy,
+                                       ports::Clock& clock, update::SerialObserver& observer) {
     return update::run_serial(channel, target, policy, clock, observer);
 }
 
@@ -207,7 +226,9 @@ void keep(Program& program, const Options& options, const Prepared& prepared, co
     if (const auto kept = prepared.results->append(result); !kept)
         program.out.warn(fmt::format("warning  the result is not kept: {}", kept.error().text()));
     else
-        program.out.note("kept     " + shown_path(prepared.results->path()) + ": fotactl bundle results merges it");
+        program.out.note(
+            fmt::format("kept     {}, {}: fotactl bundle results merges it", shown_path(prepared.results->path()),
+                        prepared.results->is_signed() ? "signed" : "not signed (--results-key KEY signs)"));
 }
 
 int run_update(Program& program, const Options& options) {
@@ -221,7 +242,8 @@ int run_update(Program& program, const Options& options) {
     report.to_version = prepared->target.version.text();
     if (prepared->input.manifest) out.note(release_note(*prepared->input.manifest));
     if (!prepared->input.note.empty()) out.note("note     " + printable(prepared->input.note, 1024));
-    const auto ran = drive(program, options, *prepared, report, update_whole);
+    Render render(program.out, options.serial.port);
+    const auto ran = drive(render, options, *prepared, report, update_whole);
     keep(program, options, *prepared, ran, report);
     if (ran && !report.error) {
         const auto& from = report.from_version;
@@ -240,13 +262,15 @@ int run_upload(Program& program, const Options& options) {
     auto prepared = prepare(program, options, Takes::image);
     if (!prepared) return program.out.fail(prepared.error());
     update::Report report;
-    const auto ran = drive(program, options, *prepared, report, update::upload_serial);
+    Render render(program.out, options.serial.port);
+    const auto ran = drive(render, options, *prepared, report, update::upload_serial);
     if (!ran) return finish(program, options, ran, report);
-    program.out.line(
-        fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; it does not start by itself: "
-                    "serial test {}, then serial reset",
-                    with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
-                    report.retransmissions, to_hex(prepared->target.hash).substr(0, 8)));
+    const auto next = render.recovery() ? std::string("it starts at the next reset: serial reset")
+                                        : fmt::format("it does not start by itself: serial test {}, then serial reset",
+                                                      to_hex(prepared->target.hash).substr(0, 8));
+    program.out.line(fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; {}",
+                                 with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
+                                 report.retransmissions, next));
     return program.out.result("done", fields(options, report));
 }
 
@@ -270,7 +294,10 @@ void add_serial_update(CLI::App& serial, Program& program) {
         serial, program, "upload", "write an image into a slot, and nothing more",
         [](CLI::App& app, Options& o) {
             bind_image(app, o);
-            app.add_option("--slot", o.slot, "image number as the device counts slots: 1 is the other slot")
+            app.add_option(
+                   "--slot", o.slot,
+                   "as serial list counts them (default: the one the server writes: an application's other slot, "
+                   "recovery's primary one)")
                 ->type_name("N");
         },
         run_upload);
@@ -286,6 +313,10 @@ void add_serial_update(CLI::App& serial, Program& program) {
                 ->type_name("EP");
             app.add_option("--results", o.results, "where a bundle's results are kept (default: BUNDLE.results)")
                 ->type_name("F");
+            app.add_option("--results-key", o.results_key,
+                           "private key of this laptop that signs each result, Ed25519 or P-256")
+                ->type_name("KEY");
+            bind_passphrase(app, o.passphrase);
             app.add_option("--board", o.board, "what the device's board must be, with or without its qualifiers")
                 ->type_name("NAME");
             app.add_option("--allow-downgrade", o.downgrade_reason, "install an older version")->type_name("REASON");

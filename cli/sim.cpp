@@ -1,4 +1,4 @@
-// fotactl sim: a virtual nRF9160 on the network, to try a push against before there is hardware.
+// fotactl sim: a virtual nRF9160 on the network or on a cable, to try updates against before there is hardware.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,7 +46,7 @@ struct Options {
     std::string bootstrap;
     std::string modem;
     std::string imei;
-    std::string pty;
+    SimPort port;
     std::uint32_t lifetime = 60;
     bool once = false;
 };
@@ -256,9 +256,11 @@ void say_what_it_is(const Output& out, bool hash_only) {
 }
 
 Result<std::string> simulate(Program& program, const Options& options) {
-    if (options.endpoint.empty() || options.server.empty() == options.bootstrap.empty())
+    const bool on_a_bench = options.server.empty() && options.bootstrap.empty() && options.port.any();
+    if (!on_a_bench && (options.endpoint.empty() || options.server.empty() == options.bootstrap.empty()))
         return fail(Errc::usage,
-                    "expected --endpoint EP and one of --server coap[s]://HOST:PORT and --bootstrap coaps://HOST:PORT");
+                    "expected --endpoint EP and one of --server coap[s]://HOST:PORT and --bootstrap coaps://HOST:PORT, "
+                    "or --pty LINK or --smp-udp ADDR:PORT for a board without a network");
     if (options.endpoint.size() > 256)
         return fail(Errc::usage,
                     fmt::format("expected an endpoint of at most 256 bytes, found {}", options.endpoint.size()));
@@ -266,6 +268,11 @@ Result<std::string> simulate(Program& program, const Options& options) {
     TRY(const auto serial_quirks, take_smp_quirks(names));
     TRY(auto setup, virtdev::take_board_quirks(names));
     TRY(const auto quirks, virtdev::QuirkSet::parse(names));
+    if (on_a_bench) {
+        TRY(const auto board, board_of(options, std::move(setup)));
+        say_what_it_is(program.out, options.key.empty());
+        return sim_on_a_bench(program.out, *board, serial_quirks, options.port);
+    }
     TRY(auto target, parse_server(options.bootstrap.empty() ? options.server : options.bootstrap));
     TRY(auto credentials, credentials_of(options, target));
     TRY(const auto board, board_of(options, std::move(setup)));
@@ -304,9 +311,9 @@ Result<std::string> simulate(Program& program, const Options& options) {
                                                narrator.events([&] { device->stop(); }));
 
     std::unique_ptr<SimSerial> serial;
-    if (!options.pty.empty()) {
-        TRY(serial, SimSerial::open(io, clock, *board, *device, serial_quirks, options.pty));
-        out.line(fmt::format("serial      SMP on {}", printable(options.pty)));
+    if (options.port.any()) {
+        TRY(serial, SimSerial::open(io, clock, *board, device.get(), serial_quirks, options.port));
+        out.line(fmt::format("serial      SMP on {}", printable(serial->port())));
     }
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
@@ -360,7 +367,12 @@ void add_sim(CLI::App& root, Program& program) {
                            "instead: a virtual modem that answers AT commands on a terminal named LINK")
                 ->type_name("LINK");
             app.add_option("--imei", o.imei, "IMEI of that modem")->type_name("N");
-            app.add_option("--pty", o.pty, "also an SMP server on a pseudo-terminal named LINK")->type_name("LINK");
+            auto* pty = app.add_option("--pty", o.port.pty,
+                                       "also an SMP server on a pseudo-terminal named LINK; alone without a --server")
+                            ->type_name("LINK");
+            app.add_option("--smp-udp", o.port.udp, "the same on UDP; port 0 takes a free one")
+                ->type_name("ADDR:PORT")
+                ->excludes(pty);
             app.add_option("--lifetime", o.lifetime, "registration lifetime in seconds")
                 ->type_name("S")
                 ->capture_default_str();

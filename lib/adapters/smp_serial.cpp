@@ -24,7 +24,9 @@ SmpSerial::SmpSerial(ports::Clock& clock, Opener opener, Options options, std::u
       learning_(options.framing == SmpFraming::learnt),
       name_(line->name()),
       line_(std::move(line)),
-      raw_(options.side) {}
+      raw_(options.side) {
+    if (options.after_other_bytes) foreign_ = clock.now();
+}
 
 Milliseconds SmpSerial::wire_time(std::size_t message) const {
     const auto bytes = framing_ == SmpFraming::console ? smp::console_size(message) : message;
@@ -35,6 +37,11 @@ awaitable<Result<>> SmpSerial::send(Bytes message) {
     if (framing_ == SmpFraming::console) {
         CO_TRY(message, smp::encode_console(message));
         if (std::exchange(after_noise_, false)) message.insert(message.begin(), '\n');
+        foreign_ = clock_.now();
+    } else if (foreign_) {
+        const bool waited = co_await clock_.sleep_until(*foreign_ + smp::raw_input_timeout + Milliseconds(100));
+        if (!waited) co_return fail(Errc::cancelled, "sending was cancelled");
+        foreign_.reset();
     }
     if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
     co_return co_await line_->write(std::move(message));
@@ -51,10 +58,12 @@ awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
         auto bytes = co_await line_->read(deadline);
         if (!bytes) {
             // A raw message is not continued after a silence: its length may have been noise.
-            raw_.forget();
+            if (options_.side == smp::RawReader::Side::client || clock_.now() - arrived_ >= smp::raw_input_timeout)
+                raw_.forget();
             if (learning_ && bytes.error().code() == Errc::timed_out) try_the_other_framing();
             co_return fail(std::move(bytes.error()));
         }
+        arrived_ = clock_.now();
         if (framing_ == SmpFraming::console)
             console_.feed(*bytes);
         else
@@ -63,9 +72,6 @@ awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
 }
 
 void SmpSerial::try_the_other_framing() {
-    ++silences_;
-    if (framing_ == SmpFraming::raw && silences_ < 2) return;
-    silences_ = 0;
     after_noise_ = framing_ == SmpFraming::raw;
     framing_ = after_noise_ ? SmpFraming::console : SmpFraming::raw;
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ports/clock.hpp"
@@ -14,8 +15,8 @@ namespace fota::adapters {
 
 /// Servers on a console take base64 lines; those with CONFIG_UART_MCUMGR_RAW_PROTOCOL and MCUboot's with
 /// CONFIG_BOOT_SERIAL_RAW_PROTOCOL take messages as they are. Neither answers in the other's framing. `learnt`: until
-/// the first message has come a silence changes the framing: console once, then raw twice, since a raw server that was
-/// sent a line takes what follows for the rest of a message, for some seconds.
+/// the first message has come each silence changes the framing, and a raw message waits until a raw server has
+/// forgotten the line before it.
 enum class SmpFraming : std::uint8_t { console, raw, learnt };
 
 class SmpSerial final : public ports::SmpChannel {
@@ -29,6 +30,8 @@ class SmpSerial final : public ports::SmpChannel {
         std::uint32_t baud = 115'200;    ///< for wire_time()
         Milliseconds reopen_pause{250};  ///< between two attempts
         smp::RawReader::Side side = smp::RawReader::Side::client;
+        /// With raw framing: others have just sent something else on this line.
+        bool after_other_bytes = false;
     };
 
     /// Errors: what the opener says. `clock` outlives the channel.
@@ -50,10 +53,11 @@ class SmpSerial final : public ports::SmpChannel {
     ports::Clock& clock_;
     Opener opener_;
     Options options_;
-    SmpFraming framing_;        ///< console or raw
-    bool learning_;             ///< nothing has been heard yet
-    int silences_ = 0;          ///< in this framing, while learning
-    bool after_noise_ = false;  ///< the last attempt was raw: a console has its bytes at the begin of its line
+    SmpFraming framing_;              ///< console or raw
+    bool learning_;                   ///< nothing has been heard yet
+    std::optional<Instant> foreign_;  ///< when the last bytes went out that are no raw message
+    Instant arrived_{};               ///< the last bytes from the line
+    bool after_noise_ = false;        ///< the last attempt was raw: a console has its bytes at the begin of its line
     std::string name_;
     std::unique_ptr<ports::SerialLine> line_;
     smp::ConsoleReader console_;

@@ -31,6 +31,14 @@ std::uint16_t hexadecimal(const std::string& text) {
     return value;
 }
 
+/// "/dev/ttyACM" and 10: ttyACM10 comes after ttyACM9.
+std::pair<std::string, std::uint64_t> name_and_number(const std::string& device) {
+    const auto digits = device.find_last_not_of("0123456789") + 1;
+    std::uint64_t number = 0;
+    std::from_chars(device.data() + digits, device.data() + device.size(), number);
+    return {device.substr(0, digits), number};
+}
+
 /// From a tty's device upwards: the interface, then the USB device it belongs to.
 std::optional<UsbPort> describe(const fs::path& entry) {
     std::error_code error;
@@ -59,7 +67,11 @@ std::vector<UsbPort> usb_ports(const std::string& sys) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(fs::path(sys) / "class/tty", error))
         if (auto port = describe(entry.path())) out.push_back(std::move(*port));
-    std::ranges::sort(out, {}, [](const UsbPort& port) { return std::tie(port.serial, port.interface, port.device); });
+    // Devices without a serial number share an empty one: their ports then stand in the order of their numbers.
+    std::ranges::sort(out, {}, [](const UsbPort& port) {
+        const auto [name, number] = name_and_number(port.device);
+        return std::tuple(port.serial, port.interface, name, number);
+    });
     return out;
 }
 

@@ -155,14 +155,13 @@ void RawReader::feed(BytesView bytes) {
 }
 
 std::optional<Bytes> RawReader::next() {
-    // Reserved bits and flags are zero; responses have op 1 and 3, requests 0 and 2.
-    const int parity = side_ == Side::client ? 1 : 0;
+    // Reserved bits and flags are zero; responses have op 1 and 3.
     const auto begins = [&](std::size_t at) {
-        const bool ours = (buffer_[at] & 0xe5) == parity;
+        const bool ours = (buffer_[at] & 0xe5) == 1;
         return ours && (at + 1 >= buffer_.size() || buffer_[at + 1] == 0);
     };
     std::size_t skip = 0;
-    while (skip < buffer_.size() && !begins(skip)) ++skip;
+    while (side_ == Side::client && skip < buffer_.size() && !begins(skip)) ++skip;
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(skip));
     if (buffer_.size() < header_bytes) return std::nullopt;
     const auto size = header_bytes + static_cast<std::size_t>(buffer_[2] << 8 | buffer_[3]);

@@ -9,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace fota::smp {
 
@@ -56,7 +57,12 @@ class ConsoleReader {
     Counters counters_;
 };
 
-/// Messages one after the other, each as long as its header says. Bytes that cannot begin one are passed over.
+/// How long a raw server keeps what may be the begin of a message (Zephyr's CONFIG_MCUMGR_TRANSPORT_RAW_UART input
+/// timeout): any byte counts, and whatever follows within this time is taken for the rest.
+inline constexpr Milliseconds raw_input_timeout{3'000};
+
+/// Messages one after the other, each as long as its header says. A client passes over bytes that cannot begin a
+/// response; a server takes whatever comes for a header, so that a console's line costs it all until it forgets.
 class RawReader {
   public:
     enum class Side : std::uint8_t { client, server };  ///< who reads: a client responses, a server requests
@@ -64,7 +70,7 @@ class RawReader {
 
     void feed(BytesView bytes);
     std::optional<Bytes> next();
-    /// After a silence (servers: 3 s) what was begun is never completed.
+    /// After a silence (servers: raw_input_timeout) what was begun is never completed.
     void forget() { buffer_.clear(); }
 
   private:

@@ -9,19 +9,13 @@
 #include "base/text.hpp"
 #include "smp/refusal.hpp"
 #include "update/decide.hpp"
+#include "update/serial_runner.hpp"
 
 namespace fota::update {
 
 using boost::asio::awaitable;
 
 namespace {
-
-/// Servers answer a reset first and carry it out 250 ms later.
-constexpr Milliseconds reset_delay{1'000};
-constexpr Milliseconds poll_pause{500};
-/// A bootloader that waits for an update takes any request for one: so long nothing is said after a reset.
-constexpr Milliseconds first_quiet{3'000};
-constexpr int most_traps = 4;
 
 /// "1.2.3.4", as servers write it; they leave a build of 0 out.
 std::optional<image::Version> smp_version(std::string text) {
@@ -33,49 +27,15 @@ std::optional<image::Version> smp_version(std::string text) {
     return *version;
 }
 
-class Runner {
-  public:
-    Runner(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy, ports::Clock& clock,
-           SerialObserver& observer)
-        : client_(channel, clock), target_(target), policy_(policy), observer_(observer) {}
+}  // namespace
 
-    awaitable<Result<Outcome>> update();
-    awaitable<Result<Outcome>> upload_only(std::uint32_t image);
-    Report report;
-
-  private:
-    enum class Next : std::uint8_t { upload, test, reset, confirm, done };
-
-    awaitable<Result<>> connect();
-    Result<Next> plan();
-    awaitable<Result<>> upload(std::uint32_t image);
-    awaitable<Result<>> verify_stored();
-    awaitable<Result<>> test();
-    awaitable<Result<>> reset();
-    awaitable<Result<>> await_return();
-    awaitable<Result<std::optional<Outcome>>> prove();
-    awaitable<Result<>> confirm();
-    awaitable<Result<>> replug(const Error& error);
-    awaitable<Result<>> pause(Milliseconds span);
-    void step(SerialStep step) { observer_.step(step); }
-    bool is_target(const smp::ImageSlot* slot) const { return slot != nullptr && slot->hash == target_.hash; }
-
-    SmpClient client_;
-    const Target& target_;
-    const SerialPolicy& policy_;
-    SerialObserver& observer_;
-    SmpDevice device_;
-    bool acquainted_ = false;
-    bool recovery_began_ = false;  ///< in this run: only then is a half image in the primary slot ours
-};
-
-awaitable<Result<>> Runner::pause(Milliseconds span) {
+awaitable<Result<>> SerialRunner::pause(Milliseconds span) {
     const bool slept = co_await client_.clock().sleep_until(client_.clock().now() + span);
     if (!slept) co_return fail(Errc::cancelled, "the update was cancelled");
     co_return Result<>{};
 }
 
-awaitable<Result<>> Runner::replug(const Error& error) {
+awaitable<Result<>> SerialRunner::replug(const Error& error) {
     observer_.remark(
         fmt::format("{}: waiting for the same device, for {}", error.message(), human_duration(policy_.replug)));
     const auto began = client_.clock().now();
@@ -84,7 +44,7 @@ awaitable<Result<>> Runner::replug(const Error& error) {
     co_return Result<>{};
 }
 
-awaitable<Result<>> Runner::connect() {
+awaitable<Result<>> SerialRunner::connect() {
     step(SerialStep::connect);
     for (;;) {
         auto device = co_await get_acquainted(client_, {Milliseconds(2'500), acquainted_ ? 10 : 4});
@@ -105,7 +65,7 @@ awaitable<Result<>> Runner::connect() {
     co_return Result<>{};
 }
 
-Result<Runner::Next> Runner::plan() {
+Result<SerialRunner::Next> SerialRunner::plan() {
     step(SerialStep::plan);
     const auto* running = device_.running();
     if (!policy_.board.empty() && !device_.board.empty() && !is_board(device_.board, policy_.board))
@@ -141,7 +101,7 @@ Result<Runner::Next> Runner::plan() {
     return Next::upload;
 }
 
-awaitable<Result<>> Runner::upload(std::uint32_t image) {
+awaitable<Result<>> SerialRunner::upload(std::uint32_t image) {
     step(SerialStep::upload);
     const bool recovery = device_.mode == SmpMode::recovery;
     smp::UploadPlan plan;
@@ -158,7 +118,9 @@ awaitable<Result<>> Runner::upload(std::uint32_t image) {
         if (!answer) co_return fail(std::move(answer.error()));
         const auto offset = smp::number(*answer, "off").value_or(0);
         upload.resume_at(offset);
-        observer_.remark(fmt::format("recovery goes on at {}", human_size(offset)));
+        observer_.remark(offset == 0
+                             ? std::string("the board was reset meanwhile: recovery takes the image from its begin")
+                             : fmt::format("recovery goes on at {}", human_size(offset)));
     }
     recovery_began_ = recovery_began_ || recovery;
     UploadPace pace;
@@ -183,7 +145,7 @@ awaitable<Result<>> Runner::upload(std::uint32_t image) {
 }
 
 /// What is stored is what was sent: by the hash TLV in the image list.
-awaitable<Result<>> Runner::verify_stored() {
+awaitable<Result<>> SerialRunner::verify_stored() {
     CO_TRY(const auto list, co_await client_.ask(smp::image_list(), {Milliseconds(15'000), 2}));
     CO_TRY(device_.images, smp::parse_image_list(list));
     const auto number = device_.mode == SmpMode::recovery ? 0U : 1U;
@@ -201,142 +163,7 @@ awaitable<Result<>> Runner::verify_stored() {
                                stored == nullptr ? "none" : short_hex(stored->hash)));
 }
 
-awaitable<Result<>> Runner::test() {
-    step(SerialStep::test);
-    auto answer = co_await client_.ask(smp::set_image_state(target_.hash, policy_.permanent));
-    if (!answer) {
-        if (answer.error().code() != Errc::device_refused) co_return fail(std::move(answer.error()));
-        // A repeated request is refused where the first one's answer was lost: the list decides.
-        CO_TRY(const auto list, co_await client_.ask(smp::image_list()));
-        CO_TRY(const auto images, smp::parse_image_list(list));
-        const auto waits = std::ranges::any_of(images, [&](const smp::ImageSlot& slot) {
-            return slot.hash == target_.hash && slot.pending && (slot.permanent || !policy_.permanent);
-        });
-        if (!waits) co_return fail(std::move(answer.error()));
-    }
-    co_return Result<>{};
-}
-
-awaitable<Result<>> Runner::reset() {
-    step(SerialStep::reset);
-    auto answer = co_await client_.ask(smp::reset(), {Milliseconds(2'500), 1});
-    // Silence, or a port that goes with the device, may be the reset itself.
-    if (!answer && answer.error().code() != Errc::timed_out && answer.error().code() != Errc::port_unavailable)
-        co_return fail(std::move(answer.error()));
-    if (!answer) observer_.remark("no answer to the reset: looking whether it happened");
-    co_return Result<>{};
-}
-
-awaitable<Result<>> Runner::await_return() {
-    step(SerialStep::await_return);
-    auto& clock = client_.clock();
-    const auto deadline = clock.now() + policy_.return_deadline;
-    const bool was_recovery = device_.mode == SmpMode::recovery;
-    auto quiet = first_quiet;
-    int traps = 0;
-    CO_TRY_VOID(co_await pause(std::max(reset_delay, quiet)));
-    for (;;) {
-        auto device = co_await get_acquainted(client_, {Milliseconds(1'000), 1});
-        if (device && device->mode == SmpMode::application) {
-            const auto* other = device->slot(1);
-            const bool still_waits = is_target(other) && other->pending;
-            if (!still_waits) {
-                device_ = std::move(*device);
-                const auto* running = device_.running();
-                if (running != nullptr) report.running_version = running->version;
-                observer_.connected(device_);
-                co_return Result<>{};
-            }
-        } else if (device) {
-            if (++traps > most_traps)
-                co_return fail(Errc::device_did_not_apply,
-                               fmt::format("expected the device to start an application, found it in its bootloader "
-                                           "after {} resets",
-                                           traps));
-            observer_.remark("the bootloader answers: resetting it again, and keeping quiet while it starts");
-            auto ignored = co_await client_.ask(smp::reset(), {Milliseconds(1'000), 1});
-            if (!ignored && ignored.error().code() == Errc::cancelled) co_return fail(std::move(ignored.error()));
-            CO_TRY_VOID(co_await pause(quiet += first_quiet));
-        } else if (device.error().code() == Errc::port_unavailable) {
-            CO_TRY_VOID(co_await client_.channel().reopen(std::max(deadline, clock.now())));
-        } else if (device.error().code() == Errc::cancelled) {
-            co_return fail(std::move(device.error()));
-        }
-        if (clock.now() >= deadline) {
-            if (was_recovery)
-                co_return fail(
-                    Errc::not_proven,
-                    fmt::format("expected the application to answer on {}, found silence for {}: the "
-                                "bootloader took the image, whether it runs is not known",
-                                printable(client_.channel().name()), human_duration(policy_.return_deadline)));
-            co_return fail(Errc::device_did_not_apply,
-                           fmt::format("expected the device back after the reset, found silence for {}",
-                                       human_duration(policy_.return_deadline)));
-        }
-        CO_TRY_VOID(co_await pause(poll_pause));
-    }
-}
-
-awaitable<Result<std::optional<Outcome>>> Runner::prove() {
-    step(SerialStep::prove);
-    if (!device_.manages_images)
-        co_return fail(
-            Errc::not_proven,
-            fmt::format("expected {} to tell what runs, found an SMP server that does not manage images: the "
-                        "bootloader took the image",
-                        printable(client_.channel().name())));
-    const auto* running = device_.running();
-    if (is_target(running)) {
-        report.proven_by_hash = true;
-        co_return std::optional<Outcome>{};
-    }
-    const auto version = running == nullptr ? std::string("nothing") : printable(running->version);
-    if (is_target(device_.slot(1)))
-        co_return fail(Errc::rolled_back,
-                       fmt::format("expected {} to run, found {}: the bootloader went back to the image before",
-                                   target_.version.text(), version));
-    if (!report.from_version.empty() && running != nullptr && running->version != report.from_version)
-        co_return fail(Errc::rolled_back, fmt::format("expected {} to run, found {}", target_.version.text(), version));
-    co_return fail(Errc::device_did_not_apply,
-                   fmt::format("expected {} to run, found {}, and the new image gone: the bootloader refused it",
-                               target_.version.text(), version));
-}
-
-awaitable<Result<>> Runner::confirm() {
-    const auto* running = device_.running();
-    if (running != nullptr && running->confirmed) {
-        observer_.remark("the device has confirmed it itself");
-        co_return Result<>{};
-    }
-    step(SerialStep::confirm);
-    auto answer = co_await client_.ask(smp::set_image_state(target_.hash, true));
-    if (!answer && answer.error().code() != Errc::device_refused && answer.error().code() != Errc::timed_out &&
-        answer.error().code() != Errc::port_unavailable)
-        co_return fail(std::move(answer.error()));
-    if (!answer && answer.error().code() != Errc::device_refused) {
-        // Gone between the proof and the confirmation: it may have started again, and with what?
-        if (answer.error().code() == Errc::port_unavailable) {
-            CO_TRY_VOID(co_await replug(answer.error()));
-        }
-        CO_TRY_VOID(co_await await_return());
-        CO_TRY(const auto proof, co_await prove());
-        (void)proof;
-        CO_TRY(const auto again, co_await client_.ask(smp::set_image_state(target_.hash, true)));
-        (void)again;
-    }
-    CO_TRY(const auto list, co_await client_.ask(smp::image_list()));
-    CO_TRY(device_.images, smp::parse_image_list(list));
-    const auto* now = device_.running();
-    if (!is_target(now)) {
-        CO_TRY(const auto proof, co_await prove());
-        (void)proof;
-    }
-    if (now != nullptr && now->confirmed) co_return Result<>{};
-    if (!answer) co_return fail(std::move(answer.error()));
-    co_return fail(Errc::device_refused, "expected the image to be confirmed, found that the device still tests it");
-}
-
-awaitable<Result<Outcome>> Runner::update() {
+awaitable<Result<Outcome>> SerialRunner::update() {
     Next next = Next::upload;
     bool uploaded = false;
     for (;;) {
@@ -349,7 +176,7 @@ awaitable<Result<Outcome>> Runner::update() {
         auto sent = co_await upload(0);
         if (sent) sent = co_await verify_stored();
         if (sent) {
-            uploaded = true;
+            uploaded = stored_ = true;
             next = Next::test;
             break;
         }
@@ -373,19 +200,48 @@ awaitable<Result<Outcome>> Runner::update() {
     co_return recovery && !uploaded ? Outcome::already_installed : Outcome::updated;
 }
 
-awaitable<Result<Outcome>> Runner::upload_only(std::uint32_t image) {
+/// Slots are counted as in the image list; servers count images. Source: Zephyr grp/img_mgmt/src/img_mgmt.c; MCUboot
+/// boot_serial.c with MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD, where 1 is slot 0 and 0 is what it always writes.
+Result<std::uint32_t> SerialRunner::image_of(std::optional<std::uint32_t> slot) const {
+    if (!slot) return 0U;
+    if (device_.mode == SmpMode::recovery) return *slot + 1;
+    if (*slot % 2 == 0)
+        return fail(Error(Errc::usage, fmt::format("expected a slot that does not run (1, 3) for an application's "
+                                                   "server, found {}",
+                                                   *slot))
+                        .with("hint", "slot 0 is written by MCUboot's recovery: fotactl serial reset --bootloader"));
+    return *slot / 2;
+}
+
+awaitable<Result<Outcome>> SerialRunner::upload_only(std::optional<std::uint32_t> slot) {
     for (;;) {
         CO_TRY_VOID(co_await connect());
         if (device_.mode == SmpMode::recovery && !policy_.signature_verified) {
             CO_TRY(const auto next, plan());
             (void)next;
         }
+        CO_TRY(const auto image, image_of(slot));
         auto sent = co_await upload(image);
-        if (sent) co_return Outcome::updated;
+        // What recovery has written over the image that ran has to be one that its bootloader starts.
+        if (sent && device_.mode == SmpMode::recovery && image == 0) sent = co_await verify_stored();
+        if (sent) {
+            stored_ = true;
+            co_return Outcome::updated;
+        }
+        if (slot && sent.error().code() == Errc::device_refused)
+            co_return fail(std::move(sent.error()).with("slot", std::to_string(*slot)));
         if (sent.error().code() != Errc::port_unavailable) co_return fail(std::move(sent.error()));
         CO_TRY_VOID(co_await replug(sent.error()));
     }
 }
+
+std::string_view SerialRunner::standing() const {
+    if (!acquainted_) return "";
+    if (device_.mode == SmpMode::application) return "application";
+    return recovery_began_ && !stored_ ? "overwritten" : "recovery";
+}
+
+namespace {
 
 Outcome outcome_of(const Error& error) {
     switch (error.code()) {
@@ -405,7 +261,7 @@ Outcome outcome_of(const Error& error) {
     }
 }
 
-awaitable<Report> finish(ports::Clock& clock, Runner& runner, awaitable<Result<Outcome>> work) {
+awaitable<Report> finish(ports::Clock& clock, SerialRunner& runner, awaitable<Result<Outcome>> work) {
     namespace this_coro = boost::asio::this_coro;
     co_await this_coro::throw_if_cancelled(false);
     const auto began = clock.now();
@@ -422,6 +278,7 @@ awaitable<Report> finish(ports::Clock& clock, Runner& runner, awaitable<Result<O
     } else {
         report.outcome = outcome_of(result.error());
         report.error = std::move(result.error());
+        if (!runner.standing().empty()) (void)std::move(*report.error).with("smp", std::string(runner.standing()));
     }
     co_return report;
 }
@@ -452,16 +309,16 @@ std::string_view step_name(SerialStep step) noexcept {
 
 awaitable<Report> run_serial(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy,
                              ports::Clock& clock, SerialObserver& observer) {
-    Runner runner(channel, target, policy, clock, observer);
+    SerialRunner runner(channel, target, policy, clock, observer);
     runner.report.to_version = target.version.text();
     co_return co_await finish(clock, runner, runner.update());
 }
 
-awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::uint32_t image,
+awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::optional<std::uint32_t> slot,
                                 const SerialPolicy& policy, ports::Clock& clock, SerialObserver& observer) {
-    Runner runner(channel, target, policy, clock, observer);
+    SerialRunner runner(channel, target, policy, clock, observer);
     runner.report.to_version = target.version.text();
-    co_return co_await finish(clock, runner, runner.upload_only(image));
+    co_return co_await finish(clock, runner, runner.upload_only(slot));
 }
 
 }  // namespace fota::update

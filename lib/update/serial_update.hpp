@@ -44,9 +44,12 @@ class SerialObserver {
 boost::asio::awaitable<Report> run_serial(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy,
                                           ports::Clock& clock, SerialObserver& observer);
 
-/// The upload alone, into the slot that `image` means to the server (see smp::UploadPlan); waits for a pulled cable as
-/// well. The number of requests, bytes and resends is in the report; its outcome is `updated` when everything arrived.
-boost::asio::awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target, std::uint32_t image,
-                                             const SerialPolicy& policy, ports::Clock& clock, SerialObserver& observer);
+/// The upload alone; waits for a pulled cable as well. Without a `slot`: the one that a server writes anyway, an
+/// application's other slot or recovery's primary one. An application never writes a slot that may run (even numbers:
+/// usage), and recovery only one that it was built to take (device_refused with the detail "slot"). The number of
+/// requests, bytes and resends is in the report; its outcome is `updated` when everything arrived.
+boost::asio::awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target,
+                                             std::optional<std::uint32_t> slot, const SerialPolicy& policy,
+                                             ports::Clock& clock, SerialObserver& observer);
 
 }  // namespace fota::update

@@ -15,6 +15,10 @@ namespace {
 
 /// Smallest default of any Zephyr or MCUboot release, less framing.
 constexpr std::size_t modest_message = 252;
+/// A bootloader waits for half a second by default (BOOT_SERIAL_WAIT_FOR_DFU_TIMEOUT).
+constexpr Milliseconds dfu_poll{100};
+/// From the answer to a reset until it has happened.
+constexpr Milliseconds reset_time{2'000};
 
 /// The answer, or nullopt where the server does not have the command or has something odd to say.
 awaitable<Result<std::optional<smp::Json>>> ask_optional(SmpClient& client, smp::Command command, Patience patience) {
@@ -27,6 +31,13 @@ awaitable<Result<std::optional<smp::Json>>> ask_optional(SmpClient& client, smp:
         default:
             co_return fail(std::move(answer.error()));
     }
+}
+
+Failure absent(SmpClient& client, const Patience& patience) {
+    return fail(Error(Errc::device_absent, fmt::format("expected an SMP server on {}, found silence for {}",
+                                                       printable(client.channel().name()),
+                                                       human_duration(patience.timeout * patience.attempts)))
+                    .with("device", client.channel().name()));
 }
 
 bool speaks_of_state(const std::vector<smp::ImageSlot>& images) {
@@ -68,15 +79,19 @@ Result<> require_images(const SmpDevice& device, const std::string& name) {
             .with("rc", "8"));
 }
 
+awaitable<Result<>> greet(SmpClient& client, Patience patience) {
+    auto answer = co_await ask_optional(client, smp::parameters(), patience);
+    if (answer) co_return Result<>{};
+    if (answer.error().code() != Errc::timed_out) co_return fail(std::move(answer.error()));
+    co_return absent(client, patience);
+}
+
 awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience) {
     SmpDevice device;
     auto parameters = co_await ask_optional(client, smp::parameters(), patience);
     if (!parameters) {
         if (parameters.error().code() != Errc::timed_out) co_return fail(std::move(parameters.error()));
-        co_return fail(Error(Errc::device_absent, fmt::format("expected an SMP server on {}, found silence for {}",
-                                                              printable(client.channel().name()),
-                                                              human_duration(patience.timeout * patience.attempts)))
-                           .with("device", client.channel().name()));
+        co_return absent(client, patience);
     }
     if (*parameters) {
         auto parsed = smp::parse_parameters(**parameters);
@@ -100,6 +115,39 @@ awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience
     }
     device.mode = application ? SmpMode::application : SmpMode::recovery;
     co_return device;
+}
+
+awaitable<Result<SmpDevice>> enter_recovery(SmpClient& client, Milliseconds deadline) {
+    auto& clock = client.clock();
+    const auto& name = client.channel().name();
+    auto asked = co_await client.ask(smp::reset(true), {Milliseconds(2'500), 1});
+    // The answer may be lost with the reset; a port may go with it.
+    if (!asked && asked.error().code() != Errc::timed_out && asked.error().code() != Errc::port_unavailable)
+        co_return fail(std::move(asked.error()));
+    const auto began = clock.now();
+    bool application = false;
+    while (clock.now() - began < deadline) {
+        const auto next = clock.now() + dfu_poll;
+        auto answer = co_await client.ask(smp::parameters(), {dfu_poll, 1});
+        const bool refused = !answer && answer.error().code() == Errc::device_refused;
+        if (answer || refused) {
+            auto device = co_await get_acquainted(client, {Milliseconds(1'000), 1});
+            if (device && device->mode == SmpMode::recovery) co_return device;
+            // Before the reset the application still answers.
+            application = device.has_value() && clock.now() - began > reset_time;
+        } else if (answer.error().code() == Errc::port_unavailable) {
+            CO_TRY_VOID(co_await client.channel().reopen(began + deadline));
+        } else if (answer.error().code() == Errc::cancelled) {
+            co_return fail(std::move(answer.error()));
+        }
+        const bool slept = co_await clock.sleep_until(next);
+        if (!slept) co_return fail(Errc::cancelled, "the wait was cancelled");
+    }
+    co_return fail(Error(Errc::device_did_not_apply,
+                         fmt::format("expected {} in its bootloader's recovery after the reset, found {}",
+                                     printable(name), application ? "its application again" : "silence"))
+                       .with("device", name)
+                       .with("bootloader", application ? "application" : "silence"));
 }
 
 }  // namespace fota::update

@@ -35,6 +35,15 @@ struct SmpDevice {
 /// the server does not manage images.
 boost::asio::awaitable<Result<SmpDevice>> get_acquainted(SmpClient& client, Patience patience = {});
 
+/// Whether anybody is there, by a question that may be asked again: before one that may not, and for a channel that
+/// learns its framing from silences. Errors: device_absent, port_unavailable, cancelled.
+boost::asio::awaitable<Result<>> greet(SmpClient& client, Patience patience = {});
+
+/// Resets the device into MCUboot's recovery: by its retained boot mode, or by asking often enough to be taken for an
+/// update by a bootloader that waits for one. device_did_not_apply when an application answers again or nothing does
+/// until `deadline`; else as get_acquainted().
+boost::asio::awaitable<Result<SmpDevice>> enter_recovery(SmpClient& client, Milliseconds deadline);
+
 /// device_refused, with the device's name in "device" and "rc" as an answer has it, where `manages_images` is false.
 Result<> require_images(const SmpDevice& device, const std::string& name);
 

@@ -27,7 +27,7 @@ SmpMachine::SmpMachine(Board& board, ports::Clock& clock, SmpMachineConfig confi
       application_(board, config_.quirks,
                    has(SmpQuirk::small_buffer) ? SmpBuffers{96, config_.buffers.count} : config_.buffers),
       recovery_(board, config_.quirks, config_.recovery_buffers),
-      recovery_mode_(config_.in_recovery),
+      recovery_mode_(config_.in_recovery || has(SmpQuirk::in_recovery)),
       booted_(board.running().has_value()) {}
 
 void SmpMachine::power_cycle(bool into_recovery) {
@@ -75,6 +75,7 @@ awaitable<Result<>> SmpMachine::collect(ports::SmpChannel& channel, Instant dead
 awaitable<Result<>> SmpMachine::boot(ports::SmpChannel& channel, bool to_bootloader, const char* reason) {
     queue_.clear();
     application_.after_reset();
+    recovery_.after_reset();
     if (events_.reboot) events_.reboot(reason);
     recovery_mode_ = to_bootloader;
     if (config_.reset_board && !to_bootloader) {

@@ -25,11 +25,13 @@ enum class SmpQuirk : std::uint8_t {
     no_parameters,
     small_buffer,
     definite_maps,
+    in_recovery,
     // the application
     version_1,
     no_optional_commands,
     no_images,
     no_image_check,
+    no_boot_mode,
     slow_erase,
     reset_in_upload,
     frugal_list,
@@ -43,6 +45,7 @@ enum class SmpQuirk : std::uint8_t {
     recovery_state,
     recovery_no_hash,
     recovery_two_buffers,
+    recovery_decrypts,
     direct_upload,
     count_,
 };

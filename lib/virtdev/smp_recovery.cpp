@@ -1,6 +1,7 @@
 // MCUboot's serial recovery: it knows little, checks nothing while it writes, and answers in version 1 whatever it is
 // asked in.
 #include <algorithm>
+#include <utility>
 
 #include "virtdev/smp_server.hpp"
 
@@ -14,6 +15,7 @@ namespace group = smp::group;
 constexpr int invalid = 3;
 constexpr int unsupported = 8;
 constexpr std::uint64_t write_alignment = 4;
+constexpr Milliseconds decryption{10'000};
 
 }  // namespace
 
@@ -28,6 +30,7 @@ SmpReaction SmpRecovery::handle(BytesView message) {
     const auto body = smp::from_cbor(request->body);
     if (!body) return {};
     SmpReaction reaction;
+    if (std::exchange(decrypting_, false)) reaction.busy = decryption;
     Json answer{{"rc", unsupported}};
     const bool write = request->op == smp::Op::write;
     if (request->group == group::os) {
@@ -102,6 +105,7 @@ Json SmpRecovery::upload(const Json& body) {
     if (!piece.empty() && !slot.program(static_cast<std::uint32_t>(offset_), piece)) return refused;
     offset_ += taken;
     if (offset_ == length_) {
+        decrypting_ = has(SmpQuirk::recovery_decrypts);
         // The trailer's sector as well: what it said was said of the image before.
         const auto trailer = slot.size() - slot.sector_size();
         if (erased_ <= trailer && !slot.erase(trailer, slot.sector_size())) return refused;

@@ -174,7 +174,7 @@ SmpApplication::Outcome SmpApplication::os(const smp::Message& request, const Js
         case 5: {
             Done done;
             done.reaction.reset = true;
-            done.reaction.to_bootloader = smp::number(body, "boot_mode") == 1;
+            done.reaction.to_bootloader = smp::number(body, "boot_mode") == 1 && !has(SmpQuirk::no_boot_mode);
             return done;
         }
         case 6:

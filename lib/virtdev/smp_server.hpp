@@ -76,6 +76,8 @@ class SmpRecovery {
   public:
     SmpRecovery(Board& board, SmpQuirkSet quirks, SmpBuffers buffers);
     SmpReaction handle(BytesView message);
+    /// How far an upload was is known in memory alone.
+    void after_reset() { offset_ = length_ = erased_ = 0; }
 
   private:
     smp::Json list() const;
@@ -90,6 +92,7 @@ class SmpRecovery {
     std::uint64_t length_ = 0;
     std::uint64_t erased_ = 0;
     unsigned slot_ = 0;
+    bool decrypting_ = false;  ///< the image that has just come whole
 };
 
 /// A map as zcbor writes it: of indefinite length; `definite` as others do.

@@ -1,6 +1,7 @@
 """fotactl provision: keys into the credentials file, into a modem on a pseudo-terminal, batches and signed reports."""
 
 import base64
+import concurrent.futures
 import json
 import os
 import signal
@@ -190,6 +191,57 @@ class Modem(Bench):
         ca = self.write("ca.pem", "-----BEGIN CERTIFICATE-----\r\nMIIB\r\n-----END CERTIFICATE-----\r\n")
         run = self.run_json("provision", "modem", "--port", "modem", "--root-ca", ca, "--sec-tag", "7", expect=0)
         self.assertEqual([line["state"] for line in run.result["credentials"]], ["written"])
+
+
+class EveryModem(Bench):
+    # Exit code and a word of the message; all others end provisioned. "deaf-in-write" costs five minutes of real silence and
+    # stands in the scenario tests.
+    ENDS = {"no-at-in-shell": (6, "without the command"), "silent": (6, "silence"), "store-full": (8, "full"),
+            "corrupts": (8, "another SHA-256"), "no-list": (8, "no access"), "refuses-offline": (8, "go offline"),
+            "refuses-restore": (8, "not restored"), "low-voltage": (8, "voltage"), "restarts-in-write": (8, "restarted")}
+
+    def one(self, quirk):
+        self.start_modem(quirk, name=f"modem-{quirk}")
+        return self.run_json("provision", "modem", "--port", f"modem-{quirk}", "--credentials", f"{quirk}.json", timeout=170)
+
+    def test_every_quirk_on_a_terminal(self):
+        listed = self.run_json("sim", "--modem", "m", "--quirk", "list", expect=0).result["quirks"]
+        quirks = [each["name"] for each in listed if each["name"] not in ("cme-N", "deaf-in-write")]
+        self.assertGreater(len(quirks), 20)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            ends = {quirk: pool.submit(self.one, quirk) for quirk in quirks}
+        for quirk, end in ends.items():
+            with self.subTest(quirk):
+                run = end.result()
+                code, word = self.ENDS.get(quirk, (0, ""))
+                self.assertEqual(run.exit, code, run)
+                if code:
+                    self.assertIn(word, run.result["error"]["message"])
+                    self.assertTrue(run.result["error"]["hints"], run)
+                else:
+                    self.assertEqual(run.result["outcome"], "provisioned")
+
+    def test_a_template_with_the_sims_number_and_no_sim(self):
+        self.start_modem("no-sim")
+        run = self.provision("--identity-template", "{endpoint}-{iccid}", expect=8)
+        self.assertIn("insert a SIM", " ".join(run.result["error"]["hints"]))
+        self.assertEqual(self.fleet(), [])
+
+    def test_every_number_of_a_refusal_is_told_in_words(self):
+        """+CME ERROR 513 to 528: what it means in the message, what to do in a hint, nothing half done left unsaid."""
+        def one(number):
+            self.start_modem(f"cme-{number}", name=f"modem-{number}")
+            return self.run_json("provision", "modem", "--port", f"modem-{number}", "--credentials", f"{number}.json")
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            ends = {number: pool.submit(one, number) for number in range(513, 529)}
+        for number, end in ends.items():
+            with self.subTest(number):
+                run = end.result()
+                self.assertEqual(run.exit, 8, run)
+                self.assertIn("credentials were not changed", run.result["error"]["message"])
+                self.assertNotRegex(run.result["error"]["message"], "found OK")
+                self.assertTrue(run.result["error"]["hints"], run)
 
 
 class Batch(Bench):

@@ -232,6 +232,70 @@ class SerialRelease(SerialBench):
         self.update(bundle, port, expect=0, endpoint="urn:test")
         self.assertEqual(self.run_json(*merge, expect=0).result["added"], 1)
 
+    def test_results_of_a_laptop_with_a_key_are_refused_when_they_were_altered(self):
+        port = self.sim()
+        self.run_ok("key", "new", "--type", "ed25519", "--out", "laptop.pem")
+        self.run_ok("key", "public", "--key", "laptop.pem", "--out", "laptop.pub.pem")
+        bundle = self.bundle()
+        for outcome in ("updated", "already-installed", "already-installed"):
+            done = self.update(bundle, port, "--results-key", "laptop.pem", expect=0, endpoint="urn:test")
+            self.assertEqual(done["outcome"], outcome)
+        kept = (self.dir / "b.bundle.results").read_text()
+        first, second, third = kept.splitlines()
+
+        def merge(text, *options, expect):
+            self.write("handed-in.results", text)
+            run = self.run_json("bundle", "results", "handed-in.results", "--state-dir", "state", *options, expect=expect)
+            return run.result
+
+        key = ("--key", "laptop.pub.pem")
+
+        def altered(line, old, new):
+            document = json.loads(line)
+            payload = base64.urlsafe_b64decode(document["payload"] + "=" * (-len(document["payload"]) % 4)).decode()
+            self.assertIn(old, payload)
+            document["payload"] = base64.urlsafe_b64encode(payload.replace(old, new).encode()).decode().rstrip("=")
+            return json.dumps(document)
+
+        unsigned = base64.urlsafe_b64decode(json.loads(second)["payload"] + "==").decode()
+        for lines, code in (([altered(first, '"updated"', '"rolled-back"'), second, third], "signature-invalid"),
+                            ([first, third], "signature-invalid"), ([second, third], "signature-invalid"),
+                            ([second, first, third], "signature-invalid"), ([first, first, second], "signature-invalid"),
+                            ([first, "half a li", second, third], "signature-invalid"),
+                            ([first, second, unsigned], "policy-refused")):
+            refused = merge("\n".join(lines) + "\n", *key, expect=4)
+            self.assertEqual(refused["error"]["code"], code, lines)
+            self.assertTrue(refused["error"]["hints"])
+        self.run_ok("key", "new", "--type", "ed25519", "--out", "other.pem")
+        self.assertEqual(merge(kept, "--key", "other.pem", expect=4)["error"]["code"], "key-mismatch")
+        self.assertFalse((self.dir / "state" / "fotactl.db").exists(), "nothing of a refused file is merged")
+
+        merged = merge(kept, *key, expect=0)
+        self.assertEqual((merged["added"], merged["signature"]), (3, "good"))
+        self.assertEqual(merge(kept, expect=0)["signature"], "unchecked")
+        # What a full disk cut is vouched for by the line after it, and passed over where it is the last.
+        with open(self.dir / "b.bundle.results", "a", encoding="utf-8") as results:
+            results.write('{"payload":"eyJ')
+        torn = (self.dir / "b.bundle.results").read_text()
+        self.assertEqual(merge(torn, *key, expect=0)["unreadable"], 1)
+        self.update(bundle, port, "--results-key", "laptop.pem", expect=0, endpoint="urn:test")
+        merged = merge((self.dir / "b.bundle.results").read_text(), *key, expect=0)
+        self.assertEqual((merged["added"], merged["known"], merged["unreadable"]), (1, 3, 1))
+
+    def test_results_of_a_laptop_without_a_key_are_said_to_be_unsigned(self):
+        port = self.sim()
+        run = self.run_fotactl("serial", "update", self.bundle(), "--port", port, "--key", self.public, "--bundle-key",
+                               "lead.pub.pem", "--endpoint", "urn:test", expect=0)
+        self.assertIn("not signed", run.err)
+        merge = ("bundle", "results", "b.bundle.results", "--state-dir", "state")
+        self.run_json(*merge, "--key", "lead.pub.pem", expect=4)
+        merged = self.run_fotactl(*merge, expect=0)
+        self.assertIn("1 result without a signature", merged.err)
+        self.assertEqual(self.run_json(*merge, expect=0).result["signature"], "none")
+        # A key of the laptop that others can read is known before the device is touched.
+        (self.dir / "lead.pem").chmod(0o644)
+        self.update("b.bundle", "nothing-is-opened", "--results-key", "lead.pem", expect=13, endpoint="urn:test")
+
     def test_what_a_bundle_forbids(self):
         port = self.dir / "nothing-is-opened"
         bundle = self.bundle()

@@ -129,6 +129,29 @@ TEST(ProvisionModem, NeverDeletesWhatItWasNotAskedTo) {
     }
 }
 
+TEST(ProvisionModem, AModemThatWouldOverwriteIsNotMadeToUnasked) {
+    Bench bench({ModemQuirk::overwrites});
+    bench.modem.store[{tag, 3}] = "00aa00aa00aa00aa00aa00aa00aa00ab";
+    const auto report = bench.run();
+    EXPECT_EQ(report.outcome, ModemOutcome::refused);
+    EXPECT_EQ(bench.stored(CredentialType::psk), "00aa00aa00aa00aa00aa00aa00aa00ab");
+    Bench blank({ModemQuirk::overwrites});
+    expect_done(blank, blank.run());
+}
+
+TEST(ProvisionModem, WithoutASimNothingIsMadeOfItsNumber) {
+    Bench bench({ModemQuirk::no_sim});
+    bench.plan.want_iccid = true;
+    const auto report = bench.run();
+    EXPECT_EQ(report.outcome, ModemOutcome::failed);
+    EXPECT_EQ(report.error->code(), Errc::device_refused);
+    EXPECT_EQ(report.error->detail("cme"), "10");
+    EXPECT_NE(error_of(report).find("ICCID, which the template asks for"), std::string::npos) << error_of(report);
+    EXPECT_TRUE(bench.modem.store.empty());
+    Bench other({ModemQuirk::no_sim});
+    expect_done(other, other.run());
+}
+
 TEST(ProvisionModem, ADeviceThatIsOfflineStaysSo) {
     Bench bench({}, 4);
     const auto report = bench.run();

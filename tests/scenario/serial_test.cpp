@@ -1,18 +1,5 @@
-// Updates over a cable in virtual time: the serial update engine on one end, a virtual board with an application's SMP
-// server and MCUboot's recovery on the other, and a line between them that can be unplugged.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <memory>
-
-#include "tests/support/test_images.hpp"
-#include "tests/support/virtual_smp.hpp"
-#include "update/preflight.hpp"
-#include "update/serial_update.hpp"
-#include "virtdev/smp_machine.hpp"
+// Updates over a cable in virtual time, and what goes wrong on the way.
+#include "tests/scenario/serial_bench.hpp"
 
 using namespace fota;
 using namespace fota::test;
@@ -22,84 +9,7 @@ using virtdev::SmpQuirk;
 
 namespace {
 
-struct BenchOptions {
-    virtdev::SmpQuirkSet quirks{};
-    bool in_recovery = false;
-    std::uint32_t baud = 115'200;
-    Milliseconds turnaround{2};  ///< the server's; it answers one request after the other
-    Milliseconds latency{0};     ///< the line's, each way
-    std::size_t image_bytes = 40 * 1024;
-    std::string old_version = "1.0.0";
-};
-
-class Bench final : update::SerialObserver {
-  public:
-    explicit Bench(BenchOptions options = {}) : line(io, clock, options.baud, options.latency) {
-        old_image = signed_image(options.old_version, options.image_bytes, 1);
-        new_image = signed_image("2.0.0", options.image_bytes, 2);
-        board = std::make_unique<virtdev::Board>(virtdev::BootConfig{}, virtdev::hash_only());
-        EXPECT_TRUE(board->flash_image(old_image));
-        virtdev::SmpMachineConfig config;
-        config.quirks = options.quirks;
-        config.in_recovery = options.in_recovery;
-        config.turnaround = options.turnaround;
-        virtdev::SmpMachineEvents events;
-        events.swapped = [this](const auto&, const auto&) { ++swaps; };
-        events.reverted = [this](const auto&) { ++reverts; };
-        machine = std::make_unique<virtdev::SmpMachine>(*board, clock, std::move(config), std::move(events));
-        boost::asio::co_spawn(io, machine->run(line.server),
-                              boost::asio::bind_cancellation_slot(
-                                  machine_stop_.slot(), [this](std::exception_ptr, Result<>) { ended_ = true; }));
-    }
-    ~Bench() override {
-        machine_stop_.emit(boost::asio::cancellation_type::terminal);
-        EXPECT_TRUE(clock.run_until([&] { return ended_; }, 10s));
-    }
-
-    void start() {
-        const std::vector keys{test_signer().public_key()};
-        checked_ = update::check_image(new_image, keys, std::nullopt).value();
-        report.reset();
-        boost::asio::co_spawn(io, update::run_serial(line.client, checked_->target, policy, clock, *this),
-                              [this](std::exception_ptr failure, update::Report end) {
-                                  if (failure) std::rethrow_exception(failure);
-                                  report = std::move(end);
-                              });
-    }
-    update::Report finish() {
-        EXPECT_TRUE(clock.run_until([&] { return report.has_value(); }, 2h));
-        return report.value_or(update::Report{});
-    }
-    update::Report update() {
-        start();
-        return finish();
-    }
-    std::string running() const { return virtdev::image_in(board->primary())->version; }
-
-    boost::asio::io_context io;
-    VirtualClock clock{io};
-    VirtualSmpLine line;
-    Bytes old_image;
-    Bytes new_image;
-    std::unique_ptr<virtdev::Board> board;
-    std::unique_ptr<virtdev::SmpMachine> machine;
-    update::SerialPolicy policy;
-    std::optional<update::Report> report;
-    std::uint64_t uploaded = 0;
-    int swaps = 0;
-    int reverts = 0;
-
-  private:
-    void progress(const smp::Upload& upload) override { uploaded = upload.acknowledged(); }
-
-    std::optional<update::Checked> checked_;
-    boost::asio::cancellation_signal machine_stop_;
-    bool ended_ = false;
-};
-
-std::string text(const update::Report& report) {
-    return fmt::format("{} {}", update::outcome_name(report.outcome), report.error ? report.error->text() : "");
-}
+using Bench = SerialBench;
 
 }  // namespace
 
@@ -207,31 +117,6 @@ TEST(Serial, AServerThatManagesNoImagesIsRefusedBeforeTheFirstByte) {
     EXPECT_EQ(end.error->code(), Errc::not_proven);
     EXPECT_EQ(recovery.running(), "2.0.0");
 }
-
-/// Every way a server or a line was seen to differ, in the application and in recovery.
-class EveryServer : public testing::TestWithParam<std::string> {};
-TEST_P(EveryServer, EndsUpdated) {
-    const auto quirk = virtdev::find_smp_quirk(GetParam())->quirk;
-    for (const bool recovery : {false, true}) {
-        Bench bench({.quirks = {quirk}, .in_recovery = recovery});
-        const auto report = bench.update();
-        // A device whose image can be asked for nothing but its version is proven once its application answers.
-        EXPECT_EQ(report.outcome, Outcome::updated) << GetParam() << (recovery ? " recovery: " : ": ") << text(report);
-        EXPECT_EQ(bench.running(), "2.0.0");
-    }
-}
-INSTANTIATE_TEST_SUITE_P(Quirks, EveryServer,
-                         testing::Values("smp-lose-replies", "smp-late-duplicates", "smp-no-params", "smp-small-buffer",
-                                         "smp-definite-maps", "smp-version-1", "smp-no-optional", "smp-no-match",
-                                         "smp-slow-erase", "smp-reset-in-upload", "smp-frugal-list", "smp-self-confirm",
-                                         "smp-lost-test-answer", "smp-lost-reset-answer", "smp-wait-for-dfu",
-                                         "smp-recovery-state", "smp-recovery-no-hash", "smp-recovery-window",
-                                         "smp-direct-upload"),
-                         [](const auto& info) {
-                             auto name = info.param;
-                             std::ranges::replace(name, '-', '_');
-                             return name;
-                         });
 
 namespace {
 
