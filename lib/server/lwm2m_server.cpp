@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -11,8 +14,14 @@ namespace {
 constexpr std::size_t longest_link_list = 8 * 1024;
 /// Strangers may fill neither memory nor the report.
 constexpr std::size_t most_refusals = 256;
-constexpr std::size_t most_partial_bodies = 256;
 constexpr std::size_t most_devices = 50'000;
+
+/// Critical options that a request of the registration interface may carry. Block2 asks for the answer in parts, and
+/// no answer here is longer than one.
+constexpr std::array known_critical{coap::OptionNumber::uri_host, coap::OptionNumber::uri_port,
+                                    coap::OptionNumber::uri_path, coap::OptionNumber::uri_query,
+                                    coap::OptionNumber::accept,   coap::OptionNumber::block2,
+                                    coap::OptionNumber::block1};
 
 coap::Answer answer(coap::Code code) {
     coap::Answer out;
@@ -32,7 +41,7 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
         return it != endpoint_of_session_.end() && device(it->second).notified(message);
     });
     coap_.on_gone([this](const ports::Peer& peer) {
-        forget_bodies(peer.session);
+        bodies_.forget(peer.session);
         if (const auto it = endpoint_of_session_.find(peer.session); it != endpoint_of_session_.end()) {
             device(it->second).session_gone(peer);
             endpoint_of_session_.erase(it);
@@ -80,34 +89,42 @@ std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::strin
 }
 
 std::string LwM2mServer::new_id() {
-    // Short: some clients keep it in a 32-byte buffer. Unguessable, yet never an authority by itself.
+    // Short: some clients keep it in a 32-byte buffer. Unguessable, yet over DTLS never an authority by itself. Not a
+    // generator's own output: some hundreds of those tell the next ones, and in clear anyone may register that often.
     for (;;) {
-        auto id = fmt::format("{:012x}", random_() & 0xffffffffffff);
+        const auto digest = sha256(as_bytes(fmt::format("{} {}", config_.seed, next_id_++)));
+        auto id = to_hex(BytesView(digest).first(6));
         if (!endpoint_of_id_.contains(id)) return id;
     }
+}
+
+LwM2mServer::Held LwM2mServer::held() const {
+    return {devices_.size(), endpoint_of_id_.size(), endpoint_of_session_.size(), bodies_.size(), refusals_.size()};
 }
 
 coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Message& request) {
     const auto path = request.texts(coap::OptionNumber::uri_path);
     const bool root = path.size() == 1 && path[0] == "rd";
     const bool one = path.size() == 2 && path[0] == "rd";
+    if (request.option(coap::OptionNumber::proxy_uri) || request.option(coap::OptionNumber::proxy_scheme))
+        return answer(coap::Code::proxying_not_supported);
     if (!path.empty() && path[0] == PackageSource::folder) {
         const auto* owner = path.size() == 2 ? packages_.owner(path[1]) : nullptr;
         // To anyone but its device a package does not exist.
         if (owner == nullptr || !binding_fault(peer, *owner).empty() || !device(*owner).fetches_from(peer))
             return answer(coap::Code::not_found);
+        coap_.vouch_for(peer);
         device(*owner).heard(clock_.now());
         return packages_.serve(path[1], request);
     }
+    if ((root || one) && !coap::understands(request, known_critical))
+        return request.type == coap::Type::con ? answer(coap::Code::bad_option)
+                                               : coap::Answer{coap::Answer::Kind::silence, {}};
     if (root && request.code == coap::Code::post) return register_device(peer, request);
     if (one && (request.code == coap::Code::post || request.code == coap::Code::put))
         return update_device(peer, request, path[1]);
     if (one && request.code == coap::Code::del) return deregister_device(peer, path[1]);
     return answer(root || one ? coap::Code::method_not_allowed : coap::Code::not_found);
-}
-
-void LwM2mServer::forget_bodies(ports::SessionId session) {
-    std::erase_if(bodies_, [&](const auto& each) { return each.first.first == session; });
 }
 
 LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Message& request) {
@@ -116,11 +133,8 @@ LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Mess
             return {std::nullopt, answer(coap::Code::request_entity_too_large)};
         return {request.payload, {}};
     }
-    const std::pair key{peer.session, request.path()};
-    if (!bodies_.contains(key) && bodies_.size() >= most_partial_bodies) bodies_.erase(bodies_.begin());
-    auto part = bodies_.try_emplace(key, longest_link_list).first->second.receive(request);
-    const bool more = part.code == coap::Code::continue_ || part.code == coap::Code::request_entity_incomplete;
-    if (!more) bodies_.erase(key);
+    const auto source = peer.secure ? peer.identity : ports::host_of(peer);
+    auto part = bodies_.receive(clock_.now(), peer.session, source, request);
     if (part.code == coap::Code::content) return {std::move(part.body), {}};
     auto out = answer(part.code);
     if (part.block) out.message.set_block(coap::OptionNumber::block1, *part.block);
@@ -167,6 +181,7 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
     }
+    coap_.vouch_for(peer);
     auto body = body_of(peer, request);
     if (!body.whole) return std::move(body.answer);
     auto update = lwm2m::parse_update(request, *body.whole);
@@ -184,6 +199,7 @@ coap::Answer LwM2mServer::deregister_device(const ports::Peer& peer, const std::
     if (it == endpoint_of_id_.end()) return answer(coap::Code::not_found);
     const auto endpoint = it->second;
     if (!binding_fault(peer, endpoint).empty()) return answer(coap::Code::forbidden);
+    coap_.vouch_for(peer);
     endpoint_of_id_.erase(it);
     id_of_endpoint_.erase(endpoint);
     device(endpoint).deregistered();
