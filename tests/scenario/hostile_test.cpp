@@ -229,16 +229,22 @@ TEST(Hostile, MalformedMessagesAreRefusedEachInItsWayAndLeaveNothing) {
 }
 
 TEST(Hostile, UploadsThatNeverEndAreBoundedAndLetTheDevicesOwnThrough) {
-    World world({.quirks = {virtdev::Quirk::blocked_register}, .lifetime = 60s, .secure = false});
+    // A second for each part of its Register: five hundred others begin meanwhile.
+    World world({.link = {.delay = 500ms},
+                 .quirks = {virtdev::Quirk::blocked_register},
+                 .image_bytes = 16 * 1024,
+                 .lifetime = 60s,
+                 .secure = false});
     Meter meter(world);
     meter.keep = false;
     std::size_t most_bodies = 0;
     std::size_t refused = 0;
+    world.policy.wait = 60s;  // as long as there are fresh addresses
     world.start_push();
     // Before its first Register, so that the places are taken when the device needs one.
     Every storm(world, 2ms, [&](int n) {
         const auto id = static_cast<std::uint16_t>(n);
-        const auto port = 1 + n % 2'000;
+        const auto port = 1 + n % 60'000;
         world.network.forge(fmt::format("203.0.113.9:{}", port), World::server_address, raw(part("/rd", 0, id)));
         world.network.forge("203.0.113.8:1", World::server_address,
                             raw(part("/rd", static_cast<std::uint32_t>(n % 4'096), id)));
