@@ -32,6 +32,15 @@ Instant now() {
     return std::chrono::steady_clock::now();
 }
 
+/// As RFC 9000 section 8.1 allows; a handshake with a cookie has shown that the source is no forgery.
+constexpr std::uint32_t amplification_in_clear = 3;
+
+coap::MessageLayer::Limits message_limits(const UdpEndpoint::Options& options) {
+    auto limits = options.messages;
+    if (!options.psk && !options.certificate) limits.amplification = amplification_in_clear;
+    return limits;
+}
+
 }  // namespace
 
 struct UdpEndpoint::Batch {
@@ -79,7 +88,7 @@ UdpEndpoint::UdpEndpoint(asio::any_io_executor executor, Options options)
       socket_(executor_),
       timer_(executor_),
       batch_(std::make_unique<Batch>()),
-      layer_(*this, random_seed(), options_.messages) {
+      layer_(*this, random_seed(), message_limits(options_)) {
     if (options_.certificate && !options_.psk)
         options_.psk = [](std::string_view) -> const Secret<Bytes>* { return nullptr; };
     if (options_.psk)
@@ -173,16 +182,26 @@ void UdpEndpoint::receive_plain(Instant time, const Address& from, BytesView dat
         return;
     }
     const auto session = plain_session(from);
-    auto& entry = sessions_.at(session);
-    plain_by_silence_.splice(plain_by_silence_.end(), plain_by_silence_, entry.silence);
     layer_.receive(time, session, datagram);
+    plain_session_heard(session);
+}
+
+void UdpEndpoint::plain_session_heard(SessionId session) {
+    const auto found = sessions_.find(session);
+    if (found == sessions_.end()) return;  // the handler has dropped it
+    auto& entry = found->second;
+    auto& before = plain_by_silence(entry);
+    entry.vouched_for = layer_.vouched_for(session);
+    auto& after = plain_by_silence(entry);
+    after.splice(after.end(), before, entry.silence);
 }
 
 SessionId UdpEndpoint::plain_session(const Address& address) {
     if (const auto found = plain_by_address_.find(address); found != plain_by_address_.end()) return found->second;
-    if (sessions_.size() >= options_.plain_sessions) end_plain_session(plain_by_silence_.front());
+    if (sessions_.size() >= options_.plain_sessions)
+        end_plain_session((plain_strangers_.empty() ? plain_vouched_for_ : plain_strangers_).front());
     const SessionId id{next_plain_session_++};
-    const auto silence = plain_by_silence_.insert(plain_by_silence_.end(), id);
+    const auto silence = plain_strangers_.insert(plain_strangers_.end(), id);
     sessions_.emplace(id, Session{ports::Peer{id, to_text(address), {}, false}, address, silence});
     plain_by_address_.emplace(address, id);
     return id;
@@ -191,7 +210,7 @@ SessionId UdpEndpoint::plain_session(const Address& address) {
 void UdpEndpoint::end_plain_session(SessionId session) {
     const auto found = sessions_.find(session);
     if (found == sessions_.end()) return;
-    plain_by_silence_.erase(found->second.silence);
+    plain_by_silence(found->second).erase(found->second.silence);
     plain_by_address_.erase(found->second.address);
     forget(session);
 }
@@ -259,7 +278,11 @@ asio::awaitable<Result<ports::Peer>> UdpEndpoint::connect(std::string address, p
             Error(Errc::address_unusable, "expected the device to begin a DTLS session, found a server told to")
                 .with("address", address));
     CO_TRY(const auto remote, co_await resolve(address));
-    co_return sessions_.at(plain_session(remote)).peer;
+    // We speak first, to an address that was given to us.
+    const auto session = plain_session(remote);
+    layer_.vouch_for(session);
+    plain_session_heard(session);
+    co_return sessions_.at(session).peer;
 }
 
 void UdpEndpoint::drop(const ports::Peer& peer) {

@@ -27,7 +27,9 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
         PskLookup psk;       ///< empty: plain CoAP
         std::shared_ptr<const ServerCertificate> certificate;  ///< devices may come with certificates; implies DTLS
         DtlsServer::Limits dtls;
-        std::size_t plain_sessions = 10'000;  ///< addresses remembered in clear; the longest silent is forgotten first
+        /// Addresses remembered in clear. The longest silent is forgotten first, and before all others those that have
+        /// not shown that they get what is sent to them: forged sources do not push out devices.
+        std::size_t plain_sessions = 10'000;
         coap::MessageLayer::Limits messages;
     };
 
@@ -45,6 +47,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     /// In clear only: a DTLS device is the one to begin (RFC 6347; LwM2M transport binding), and devices are
     /// LibcoapClient's.
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string address, ports::Credentials credentials) override;
+    void vouch_for(const ports::Peer& peer) override { layer_.vouch_for(peer.session); }
     void drop(const ports::Peer& peer) override;
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override;
@@ -56,7 +59,9 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     struct Session {
         ports::Peer peer;
         Address address;
-        std::list<SessionId>::iterator silence;  ///< in clear only
+        // In clear only.
+        std::list<SessionId>::iterator silence{};
+        bool vouched_for = false;
     };
     struct Waiter {
         explicit Waiter(const boost::asio::any_io_executor& executor) : done(executor) {}
@@ -70,6 +75,10 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     void wait_readable();
     void receive_plain(Instant now, const Address& from, BytesView datagram);
     SessionId plain_session(const Address& address);
+    void plain_session_heard(SessionId session);
+    std::list<SessionId>& plain_by_silence(const Session& session) {
+        return session.vouched_for ? plain_vouched_for_ : plain_strangers_;
+    }
     void end_plain_session(SessionId session);
     void forget(SessionId session);
     void arm_timer();
@@ -97,7 +106,9 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     std::unique_ptr<DtlsServer> dtls_;
     std::unordered_map<SessionId, Session> sessions_;
     std::unordered_map<Address, SessionId, AddressHash> plain_by_address_;
-    std::list<SessionId> plain_by_silence_;
+    // Longest silent first.
+    std::list<SessionId> plain_strangers_;
+    std::list<SessionId> plain_vouched_for_;
     std::uint64_t next_plain_session_ = 1;
     std::unordered_map<coap::ExchangeId, std::shared_ptr<Waiter>> waiters_;
     std::shared_ptr<Waiter> starting_;  ///< of the exchange within MessageLayer::start, whose number is not known yet

@@ -17,13 +17,6 @@ Block2Answer refusal(Code code) {
     return out;
 }
 
-bool knows_every_critical_option(const Message& request) {
-    return std::ranges::all_of(request.options, [](const Option& option) {
-        return !is_critical(option.number) ||
-               std::ranges::find(known_critical, static_cast<OptionNumber>(option.number)) != known_critical.end();
-    });
-}
-
 bool names_etag(const Message& request, BytesView etag) {
     return std::ranges::any_of(request.options, [&](const Option& option) {
         return option.number == static_cast<std::uint16_t>(OptionNumber::etag) &&
@@ -35,7 +28,7 @@ bool names_etag(const Message& request, BytesView etag) {
 
 Block2Answer serve_block2(const Message& request, const Block2Body& body, std::uint8_t preferred_szx) {
     if (request.code != Code::get) return refusal(Code::method_not_allowed);
-    if (!knows_every_critical_option(request)) return refusal(Code::bad_option);
+    if (!understands(request, known_critical)) return refusal(Code::bad_option);
     const auto accept = request.uint_option(OptionNumber::accept);
     if (accept && *accept != static_cast<std::uint32_t>(body.format)) return refusal(Code::not_acceptable);
     Block block{0, false, preferred_szx};

@@ -128,6 +128,18 @@ void Message::set_block(OptionNumber number, Block block) {
     add_uint(number, block.num << 4 | (block.more ? 8u : 0u) | block.szx);
 }
 
+bool understands(const Message& message, std::span<const OptionNumber> known) {
+    const auto fits = [&](const Option& option) {
+        if (!is_critical(option.number)) return true;
+        const auto number = static_cast<OptionNumber>(option.number);
+        if (std::ranges::find(known, number) == known.end()) return false;
+        const bool repeatable =
+            number == OptionNumber::if_match || number == OptionNumber::uri_path || number == OptionNumber::uri_query;
+        return repeatable || std::ranges::count(message.options, option.number, &Option::number) == 1;
+    };
+    return std::ranges::all_of(message.options, fits);
+}
+
 Message make_request(Code method, std::string_view path) {
     Message out;
     out.code = method;

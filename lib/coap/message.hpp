@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,7 @@ enum class Code : std::uint8_t {
     bad_gateway = 0xa2,
     service_unavailable = 0xa3,
     gateway_timeout = 0xa4,
+    proxying_not_supported = 0xa5,
 };
 
 constexpr unsigned code_class(Code code) noexcept {
@@ -173,6 +175,11 @@ struct Message {
   private:
     std::optional<Block> block(OptionNumber number) const;
 };
+
+/// Whether every critical option is one of `known`, and none that may stand once stands twice: the others have to be
+/// treated as unknown (RFC 7252 sections 5.4.1 and 5.4.5). If not, a CON request is answered 4.02, a NON one not at
+/// all.
+bool understands(const Message& message, std::span<const OptionNumber> known);
 
 /// Convenience: a CON request for a path.
 Message make_request(Code method, std::string_view path);

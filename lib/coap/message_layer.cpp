@@ -29,6 +29,10 @@ struct MessageLayer::PeerState {
     std::uint16_t next_id = 0;
     std::deque<Remembered> remembered;
     std::map<Token, ExchangeId> by_token;
+    // Counted until it is vouched for, and only where there is a limit.
+    bool vouched_for = false;
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
 };
 
 MessageLayer::MessageLayer(Sink& sink, std::uint64_t seed, Limits limits)
@@ -43,6 +47,27 @@ MessageLayer::PeerState& MessageLayer::peer(SessionId session) {
         slot->next_id = static_cast<std::uint16_t>(random_());
     }
     return *slot;
+}
+
+void MessageLayer::transmit(SessionId session, BytesView datagram) {
+    if (limits_.amplification > 0) {
+        auto& state = peer(session);
+        if (!state.vouched_for) {
+            if (state.sent + datagram.size() > limits_.amplification * state.received) return;
+            state.sent += datagram.size();
+        }
+    }
+    sink_.transmit(session, datagram);
+}
+
+void MessageLayer::vouch_for(SessionId session) {
+    if (limits_.amplification > 0) peer(session).vouched_for = true;
+}
+
+bool MessageLayer::vouched_for(SessionId session) const {
+    if (limits_.amplification == 0) return true;
+    const auto found = peers_.find(session);
+    return found != peers_.end() && found->second->vouched_for;
 }
 
 ExchangeId MessageLayer::start(Instant now, SessionId session, Message message, Retry retry) {
@@ -75,7 +100,7 @@ ExchangeId MessageLayer::start(Instant now, SessionId session, Message message, 
     entry.datagram = std::move(*datagram);
     schedule(id, now + entry.timeout);
     const Bytes copy = entry.datagram;  // the sink may end this exchange from within
-    sink_.transmit(session, copy);
+    transmit(session, copy);
     return id;
 }
 
@@ -128,7 +153,7 @@ void MessageLayer::tick(Instant now) {
         exchange.timeout = std::max(exchange.timeout, std::min(2 * exchange.timeout, exchange.retry.longest_timeout));
         schedule(id, now + exchange.timeout);
         const Bytes copy = exchange.datagram;
-        sink_.transmit(exchange.session, copy);
+        transmit(exchange.session, copy);
     }
 }
 
@@ -145,7 +170,7 @@ void MessageLayer::send_empty(SessionId session, Type type, std::uint16_t id) {
     Message message;
     message.type = type;
     message.id = id;
-    if (const auto datagram = encode(message)) sink_.transmit(session, *datagram);
+    if (const auto datagram = encode(message)) transmit(session, *datagram);
 }
 
 void MessageLayer::expire(PeerState& state, Instant now) const {
@@ -161,6 +186,7 @@ void MessageLayer::remember(PeerState& state, Instant now, std::uint16_t id, Byt
 }
 
 void MessageLayer::receive(Instant now, SessionId session, BytesView datagram) {
+    if (limits_.amplification > 0) peer(session).received += datagram.size();
     auto message = decode(datagram);
     if (!message) {
         // RFC 7252 section 4.2: a confirmable message that cannot be processed is rejected with a reset.
@@ -177,7 +203,7 @@ void MessageLayer::receive(Instant now, SessionId session, BytesView datagram) {
     for (const auto& known : state.remembered)
         if (known.id == message->id) {
             const Bytes reply = known.reply;
-            if (!reply.empty()) sink_.transmit(session, reply);
+            if (!reply.empty()) transmit(session, reply);
             return;
         }
     if (is_request(message->code)) {
@@ -208,7 +234,7 @@ void MessageLayer::receive_request(Instant now, SessionId session, Message messa
     auto encoded = encode(reply);
     if (!encoded) return;
     remember(peer(session), now, message.id, *encoded);
-    sink_.transmit(session, *encoded);
+    transmit(session, *encoded);
 }
 
 void MessageLayer::receive_response(Instant now, SessionId session, Message message) {
@@ -224,7 +250,7 @@ void MessageLayer::receive_response(Instant now, SessionId session, Message mess
         empty.id = message.id;
         if (const auto datagram = encode(empty)) {
             if (wanted) remember(peer(session), now, message.id, *datagram);
-            sink_.transmit(session, *datagram);
+            transmit(session, *datagram);
         }
     } else if (wanted) {
         remember(peer(session), now, message.id, {});
@@ -232,6 +258,7 @@ void MessageLayer::receive_response(Instant now, SessionId session, Message mess
     if (!expected) return;
     const auto found = exchanges_.find(id);
     if (found == exchanges_.end()) return;
+    vouch_for(session);
     Reply reply{std::move(message), to_ms(now - found->second->begun), found->second->resends};
     finish(id, std::move(reply));
 }
@@ -258,6 +285,7 @@ void MessageLayer::receive_ack_or_reset(Instant now, SessionId session, Message 
             return;
         }
         if (message.token != token || !is_response(message.code)) return;
+        vouch_for(session);
         Reply reply{std::move(message), to_ms(now - exchange.begun), exchange.resends};
         finish(id, std::move(reply));
         return;

@@ -71,6 +71,10 @@ class MessageLayer {
         std::size_t remembered_per_peer = 16;
         /// Device behaviour: Zephyr's engine has no memory of message ids at all.
         bool deduplicate = true;
+        /// Bytes that may be sent for each byte that came, to a peer that has not shown yet that what is sent to its
+        /// address reaches it: in clear a source can be forged, and we would answer someone else with more than the
+        /// forger spent. What is over is not sent, as if it were lost. 0: no limit, where a handshake has shown it.
+        std::uint32_t amplification = 0;
     };
 
     MessageLayer(Sink& sink, std::uint64_t seed) : MessageLayer(sink, seed, Limits{}) {}
@@ -88,6 +92,10 @@ class MessageLayer {
     std::optional<Instant> next_deadline() const;
     /// The peer is gone: its exchanges end with peer_gone, its message ids are forgotten.
     void forget(SessionId session);
+    /// The peer has named something that only we have told it: what is sent to its address reaches it. The layer finds
+    /// out by itself when a response comes with the token of a request.
+    void vouch_for(SessionId session);
+    bool vouched_for(SessionId session) const;
     /// Exchanges that wait for an answer, of all peers.
     std::size_t exchanges() const noexcept { return exchanges_.size(); }
 
@@ -97,6 +105,7 @@ class MessageLayer {
     struct PeerState;
 
     PeerState& peer(SessionId session);
+    void transmit(SessionId session, BytesView datagram);
     void expire(PeerState& state, Instant now) const;
     void remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const;
     void finish(ExchangeId exchange, Result<Reply> reply);

@@ -75,6 +75,7 @@ struct FirmwareObject {
     Path cancel() const { return at(10); }           ///< since 1.1
     Path severity() const { return at(11); }         ///< since 1.1: 0 critical, 1 mandatory, 2 optional
     Path max_defer() const { return at(13); }        ///< since 1.1: seconds
+    Path automatic() const { return at(14); }        ///< object 5 since 1.2: no Execute needed
     Path component_name() const { return at(14); }   ///< 33629 only
     Path current_version() const { return at(15); }  ///< 33629 only
     Path linked() const { return at(16); }           ///< 33629 only

@@ -122,6 +122,19 @@ bool RegistrationParameters::has_object(std::uint16_t object) const {
     return std::any_of(objects.begin(), objects.end(), [&](const ObjectLink& link) { return link.object == object; });
 }
 
+bool RegistrationParameters::has_version(std::uint16_t object, unsigned major, unsigned minor) const {
+    return std::ranges::any_of(objects, [&](const ObjectLink& link) {
+        if (link.object != object) return false;
+        const std::string_view text = link.version.empty() ? std::string_view("1.0") : link.version;
+        std::pair<unsigned, unsigned> found{0, 0};
+        const auto end = text.data() + text.size();
+        const auto dot = std::from_chars(text.data(), end, found.first);
+        if (dot.ec != std::errc{} || dot.ptr == end || *dot.ptr != '.') return false;
+        if (std::from_chars(dot.ptr + 1, end, found.second).ec != std::errc{}) return false;
+        return found >= std::pair{major, minor};
+    });
+}
+
 Result<RegistrationParameters> parse_register(const coap::Message& request, BytesView body) {
     TRY(auto queries, queries_of(request));
     RegistrationParameters out;

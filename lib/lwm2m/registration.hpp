@@ -33,6 +33,8 @@ struct RegistrationParameters {
     std::map<std::string, std::string> extra;  ///< unknown query attributes, kept
 
     bool has_object(std::uint16_t object) const;
+    /// Whether the object is listed with this version or a later one; without ver= it is 1.0.
+    bool has_version(std::uint16_t object, unsigned major, unsigned minor) const;
 };
 
 /// Changes carried by an Update; absent means unchanged.

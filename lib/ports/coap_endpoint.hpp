@@ -22,6 +22,11 @@ struct Peer {
     bool secure = false;
 };
 
+/// Its address without the port, which changes where a NAT forgets.
+inline std::string host_of(const Peer& peer) {
+    return peer.address.substr(0, peer.address.rfind(':'));
+}
+
 /// A pre-shared key (RFC 4279) for the client role. An empty identity means plain CoAP.
 struct Credentials {
     std::string identity;
@@ -56,6 +61,9 @@ class CoapEndpoint {
     virtual void on_gone(GoneHandler handler) = 0;
     /// Client role. `address` is HOST:PORT. Errors: address_unusable, authentication_failed, timed_out.
     virtual boost::asio::awaitable<Result<Peer>> connect(std::string address, Credentials credentials) = 0;
+    /// The peer has named what only we have told it (a registration id, the path of its package), so that what is sent
+    /// to its address reaches it. In clear, others are sent no more than three times what came from them.
+    virtual void vouch_for(const Peer&) {}
     /// Forgets the session without telling the peer; its exchanges end with peer_gone.
     virtual void drop(const Peer& peer) = 0;
     virtual const EndpointStatistics& statistics() const = 0;

@@ -15,10 +15,6 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
-std::string host_of(const ports::Peer& peer) {
-    return peer.address.substr(0, peer.address.rfind(':'));
-}
-
 /// A Read is for single resources; the largest of ours is an SFDP table.
 constexpr std::size_t longest_value = 16 * 1024;
 
@@ -51,8 +47,8 @@ void Device::awake() {
 
 bool Device::fetches_from(const ports::Peer& peer) {
     if (peer.secure) return true;  // its identity was checked
-    if (host_.empty()) host_ = host_of(peer);
-    return host_ == host_of(peer);
+    if (host_.empty()) host_ = ports::host_of(peer);
+    return host_ == ports::host_of(peer);
 }
 
 void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::RegistrationParameters parameters) {
@@ -68,7 +64,7 @@ void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::Regist
     fresh.last_heard = clock_.now();
     registration_ = std::move(fresh);
     peer_ = peer;
-    host_ = host_of(peer);
+    host_ = ports::host_of(peer);
     observations_.clear();  // the device has forgotten them
     awake();
 }
@@ -86,7 +82,7 @@ void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) 
     registration_->session = peer.session.value;
     registration_->last_heard = clock_.now();
     peer_ = peer;
-    host_ = host_of(peer);
+    host_ = ports::host_of(peer);
     awake();
 }
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -13,15 +15,18 @@ namespace {
 constexpr std::size_t longest_link_list = 8 * 1024;
 /// Strangers may fill neither memory nor the report.
 constexpr std::size_t most_refusals = 256;
-constexpr std::size_t most_partial_bodies = 256;
 constexpr std::size_t most_devices = 50'000;
 
-/// Short: some clients keep it in a 32-byte buffer. Unguessable, yet never an authority by itself.
-constexpr std::uint64_t largest_id = 0xffff'ffff'ffff;
-
+/// Short: some clients keep it in a 32-byte buffer. Unguessable, yet over DTLS never an authority by itself.
 std::string id_text(std::uint64_t id) {
     return fmt::format("{:012x}", id);
 }
+/// Critical options that a request of the registration interface may carry. Block2 asks for the answer in parts, and
+/// no answer here is longer than one.
+constexpr std::array known_critical{coap::OptionNumber::uri_host, coap::OptionNumber::uri_port,
+                                    coap::OptionNumber::uri_path, coap::OptionNumber::uri_query,
+                                    coap::OptionNumber::accept,   coap::OptionNumber::block2,
+                                    coap::OptionNumber::block1};
 
 coap::Answer answer(coap::Code code) {
     coap::Answer out;
@@ -41,7 +46,7 @@ LwM2mServer::LwM2mServer(boost::asio::io_context& io, ports::CoapEndpoint& endpo
         return it != by_session_.end() && it->second->notified(message);
     });
     coap_.on_gone([this](const ports::Peer& peer) {
-        forget_bodies(peer.session);
+        bodies_.forget(peer.session);
         if (const auto it = by_session_.find(peer.session); it != by_session_.end()) {
             it->second->session_gone(peer);
             by_session_.erase(it);
@@ -90,10 +95,18 @@ std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::strin
 }
 
 std::uint64_t LwM2mServer::new_id() {
+    // Not a generator's own output: some hundreds of those tell the next ones, and in clear anyone may register that
+    // often.
     for (;;) {
-        const auto id = random_() & largest_id;
+        const auto digest = sha256(as_bytes(fmt::format("{} {}", config_.seed, next_id_++)));
+        std::uint64_t id = 0;
+        for (const auto byte : BytesView(digest).first(6)) id = id << 8 | byte;
         if (id != 0 && !by_id_.contains(id)) return id;
     }
+}
+
+LwM2mServer::Held LwM2mServer::held() const {
+    return {devices_.size(), by_id_.size(), by_session_.size(), bodies_.size(), refusals_.size()};
 }
 
 Device* LwM2mServer::registered_as(const std::string& id) const {
@@ -108,23 +121,25 @@ coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Messag
     const auto path = request.texts(coap::OptionNumber::uri_path);
     const bool root = path.size() == 1 && path[0] == "rd";
     const bool one = path.size() == 2 && path[0] == "rd";
+    if (request.option(coap::OptionNumber::proxy_uri) || request.option(coap::OptionNumber::proxy_scheme))
+        return answer(coap::Code::proxying_not_supported);
     if (!path.empty() && path[0] == PackageSource::folder) {
         const auto* owner = path.size() == 2 ? packages_.owner(path[1]) : nullptr;
         // To anyone but its device a package does not exist.
         if (owner == nullptr || !binding_fault(peer, *owner).empty() || !device(*owner).fetches_from(peer))
             return answer(coap::Code::not_found);
+        coap_.vouch_for(peer);
         device(*owner).heard(clock_.now());
         return packages_.serve(path[1], request);
     }
+    if ((root || one) && !coap::understands(request, known_critical))
+        return request.type == coap::Type::con ? answer(coap::Code::bad_option)
+                                               : coap::Answer{coap::Answer::Kind::silence, {}};
     if (root && request.code == coap::Code::post) return register_device(peer, request);
     if (one && (request.code == coap::Code::post || request.code == coap::Code::put))
         return update_device(peer, request, path[1]);
     if (one && request.code == coap::Code::del) return deregister_device(peer, path[1]);
     return answer(root || one ? coap::Code::method_not_allowed : coap::Code::not_found);
-}
-
-void LwM2mServer::forget_bodies(ports::SessionId session) {
-    std::erase_if(bodies_, [&](const auto& each) { return each.first.first == session; });
 }
 
 LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Message& request) {
@@ -133,11 +148,8 @@ LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Mess
             return {std::nullopt, answer(coap::Code::request_entity_too_large)};
         return {request.payload, {}};
     }
-    const std::pair key{peer.session, request.path()};
-    if (!bodies_.contains(key) && bodies_.size() >= most_partial_bodies) bodies_.erase(bodies_.begin());
-    auto part = bodies_.try_emplace(key, longest_link_list).first->second.receive(request);
-    const bool more = part.code == coap::Code::continue_ || part.code == coap::Code::request_entity_incomplete;
-    if (!more) bodies_.erase(key);
+    const auto source = peer.secure ? peer.identity : ports::host_of(peer);
+    auto part = bodies_.receive(clock_.now(), peer.session, source, request);
     if (part.code == coap::Code::content) return {std::move(part.body), {}};
     auto out = answer(part.code);
     if (part.block) out.message.set_block(coap::OptionNumber::block1, *part.block);
@@ -184,6 +196,7 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
     }
+    coap_.vouch_for(peer);
     auto body = body_of(peer, request);
     if (!body.whole) return std::move(body.answer);
     auto update = lwm2m::parse_update(request, *body.whole);
@@ -200,6 +213,7 @@ coap::Answer LwM2mServer::deregister_device(const ports::Peer& peer, const std::
     auto* device = registered_as(id);
     if (device == nullptr) return answer(coap::Code::not_found);
     if (!binding_fault(peer, device->endpoint()).empty()) return answer(coap::Code::forbidden);
+    coap_.vouch_for(peer);
     by_id_.erase(device->registration_id());
     device->deregistered();
     tell(ServerEvent::Kind::deregistered, device->endpoint(), peer);

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "coap/block1_receiver.hpp"
 #include "ports/clock.hpp"
 #include "ports/coap_endpoint.hpp"
 #include "server/device.hpp"
 #include "server/package_source.hpp"
+#include "server/partial_bodies.hpp"
 
 namespace fota::server {
 
@@ -45,6 +45,15 @@ class LwM2mServer {
     /// The device of that name, registered or not. The reference stays good as long as the server lives.
     Device& device(const std::string& endpoint);
     void on_event(std::function<void(const ServerEvent&)> handler) { on_event_ = std::move(handler); }
+    /// What it holds because of what peers sent.
+    struct Held {
+        std::size_t devices = 0;        ///< also those that were only asked for
+        std::size_t registrations = 0;  ///< ids that were given out and are good
+        std::size_t sessions = 0;       ///< that have registered someone
+        std::size_t bodies = 0;         ///< Registers and Updates of which the last part has not come
+        std::size_t refusals = 0;
+    };
+    Held held() const;
     /// Why the registrations of this endpoint were refused, newest reason; "" when none was.
     std::string refusal(const std::string& endpoint) const;
 
@@ -59,7 +68,6 @@ class LwM2mServer {
         coap::Answer answer;
     };
     Body body_of(const ports::Peer& peer, const coap::Message& request);
-    void forget_bodies(ports::SessionId session);
     /// "" when the peer may speak for the endpoint, else why not.
     std::string binding_fault(const ports::Peer& peer, const std::string& endpoint) const;
     std::uint64_t new_id();
@@ -72,14 +80,14 @@ class LwM2mServer {
     ports::Clock& clock_;
     ServerConfig config_;
     std::mt19937_64 random_;
+    std::uint64_t next_id_ = 0;
     PackageSource packages_;
     // Per device and for ever: no name stands here twice.
     std::unordered_map<std::string_view, std::unique_ptr<Device>> devices_;  ///< by the name that the device holds
     std::unordered_map<std::uint64_t, Device*> by_id_;
     std::map<std::string, std::string> refusals_;  ///< bounded
     std::unordered_map<ports::SessionId, Device*> by_session_;
-    /// Registers and Updates that arrive in parts, by session and path; bounded.
-    std::map<std::pair<ports::SessionId, std::string>, coap::Block1Receiver> bodies_;
+    PartialBodies bodies_;
     std::function<void(const ServerEvent&)> on_event_;
 };
 

@@ -125,8 +125,10 @@ Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& 
 Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
             const std::optional<OpenAttempt>& attempt, bool may_resume) {
     const bool executed = attempt && attempt->executed;
+    // Where a package installs itself, sending it was the act: that it runs is what this attempt has done.
+    const bool installs_itself = attempt && attempt->transfer && attempt->transfer->automatic;
     if (what_runs(facts, target, policy) == Running::target) {
-        if (executed) return AwaitReturn{};
+        if (executed || installs_itself) return AwaitReturn{};
         return AlreadyRuns{};
     }
     if (auto fault = board_fault(facts, policy)) return Refuse{std::move(*fault)};
@@ -148,6 +150,7 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
     if (facts.state == downloaded) {
         // Ours by what the device says it holds, or, where it cannot say, by our own journal.
         const bool ours = tells ? prefix == target.image.size() : attempt && attempt->downloaded;
+        if (ours && installs_itself) return AwaitReturn{};
         if (ours) return ExecuteNow{};
         return Deliver{true, 0, {}};
     }

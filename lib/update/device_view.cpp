@@ -105,6 +105,18 @@ awaitable<Result<DeliveryFacts>> DeviceView::delivery() {
     co_return out;
 }
 
+awaitable<Result<bool>> DeviceView::automatic() {
+    const auto* registration = link_.registration();
+    // The number is another resource in 33629.
+    if (object_.advanced() || registration == nullptr || !registration->parameters.has_version(object_.object, 1, 2))
+        co_return false;
+    CO_TRY(const auto all, co_await entries(object_.automatic()));
+    if (!all || all->size() != 1) co_return false;
+    const auto flag = lwm2m::as_type(all->front().value, lwm2m::Type::boolean);
+    const auto* set = flag ? std::get_if<bool>(&*flag) : nullptr;
+    co_return set != nullptr && *set;
+}
+
 awaitable<Result<ConditionFacts>> DeviceView::condition(const Policy& policy) {
     ConditionFacts out;
     if (policy.min_battery) {

@@ -36,6 +36,9 @@ class DeviceView {
     boost::asio::awaitable<Result<std::optional<std::vector<lwm2m::Entry>>>> entries(lwm2m::Path path);
     boost::asio::awaitable<Result<std::optional<std::vector<std::int64_t>>>> integers(lwm2m::Path path);
     boost::asio::awaitable<Result<DeliveryFacts>> delivery();
+    /// Whether a package is installed as soon as it is there, without Execute (5/0/14). Asked only of an object that
+    /// has the resource.
+    boost::asio::awaitable<Result<bool>> automatic();
     /// What the policy asks for, nothing else.
     boost::asio::awaitable<Result<ConditionFacts>> condition(const Policy& policy);
     /// For writes that may be repeated: the answer, whatever it is.

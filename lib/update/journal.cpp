@@ -52,9 +52,12 @@ Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& imag
             open->executed = true;
         else if (fact.kind == "transfer") {
             open->downloaded = false;
-            open->transfer = OpenAttempt::Transfer{
-                from_hex(field(fact, "token")).value_or(Bytes{}), number<std::uint64_t>(fact, "offset"),
-                number<std::uint32_t>(fact, "block-size"), 0, field(fact, "pull") == "1"};
+            open->transfer = OpenAttempt::Transfer{from_hex(field(fact, "token")).value_or(Bytes{}),
+                                                   number<std::uint64_t>(fact, "offset"),
+                                                   number<std::uint32_t>(fact, "block-size"),
+                                                   0,
+                                                   field(fact, "pull") == "1",
+                                                   field(fact, "automatic") == "1"};
         } else if (fact.kind == "block" && open->transfer) {
             // Progress is replaced in place and may be older than the transfer that follows it.
             open->transfer->block = number<std::uint32_t>(fact, "block");
@@ -83,7 +86,8 @@ Result<> Journal::transfer(const std::string& attempt, const OpenAttempt::Transf
                     {{"token", to_hex(transfer.token)},
                      {"offset", std::to_string(transfer.offset)},
                      {"block-size", std::to_string(transfer.block_size)},
-                     {"pull", transfer.pull ? "1" : "0"}}));
+                     {"pull", transfer.pull ? "1" : "0"},
+                     {"automatic", transfer.automatic ? "1" : "0"}}));
     return block(attempt, transfer.block, transfer.block_size);
 }
 

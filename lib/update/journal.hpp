@@ -2,7 +2,8 @@
 //
 // Facts, all under the endpoint as subject:
 //   attempt-begun  image (hex hash), to, from            full
-//   transfer       token, block-size, offset, pull       full   a transfer of image[offset..] begins
+//   transfer       token, block-size, offset, pull,      full   a transfer of image[offset..] begins
+//                  automatic
 //   block          block, block-size                     relaxed, replaced in place
 //   downloaded                                           full   State 2 was read
 //   execute                                              full   written before the request is sent
@@ -31,6 +32,7 @@ struct OpenAttempt {
         std::uint32_t block_size = 0;
         std::uint32_t block = 0;  ///< blocks acknowledged at block_size
         bool pull = false;        ///< the device fetches it; `token` is the secret of its URI
+        bool automatic = false;   ///< its last block is the Execute too (5/0/14)
     };
     std::optional<Transfer> transfer;
 };

@@ -66,6 +66,7 @@ class Runner {
     DeviceView view_;
     lwm2m::FirmwareObject object_;       ///< chosen once, at the first registration
     Method method_ = Method::automatic;  ///< decided before the first transfer
+    bool automatic_ = false;             ///< the device installs the package by itself (5/0/14)
     bool second_candidate_ = false;      ///< the bootloader runs from slot 0: slot 1's image is sent
     std::optional<OpenAttempt> attempt_;
     /// What was offered before our restart stays on offer: the device may be fetching it at this moment.

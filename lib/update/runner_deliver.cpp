@@ -14,6 +14,7 @@ namespace {
 
 constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
 constexpr auto downloading = static_cast<std::int64_t>(lwm2m::State::downloading);
+constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 
 /// How long a device may take to look at a complete package before State leaves 1.
 constexpr Milliseconds longest_check{60'000};
@@ -145,6 +146,7 @@ awaitable<Result<ports::Delivery>> Runner::push(const Deliver& plan) {
         request.token = fresh_token(8);
         transfer = {request.token, request.start_offset, request.block_size, 0};
     }
+    transfer.automatic = automatic_;
     CO_TRY_VOID(journal_.transfer(attempt_->id, transfer));
     const auto bytes_before = report.bytes_sent;
     const auto resends_before = report.retransmissions;
@@ -182,6 +184,7 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
     if (plan.resume) transfer = *plan.resume;
     if (transfer.token.size() < secret_size) transfer.token = fresh_token(secret_size);
     transfer.pull = true;
+    transfer.automatic = automatic_;
     auto offer = std::move(standing_offer_);
     if (!plan.resume) offer.reset();
     auto uri = policy_.package_uri;
@@ -310,13 +313,15 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
     }
 }
 
-/// State once it has left 1: some clients check the package before they move on.
+/// State once it has left 1: some clients check the package before they move on. And 2, where it installs by itself:
+/// an Execute would be refused.
 awaitable<Result<std::int64_t>> Runner::settled_state() {
     const auto deadline = clock_.now() + longest_check;
     for (;;) {
         CO_TRY(const auto state, co_await view_.integer(object_.state()));
         const auto value = state.value_or(idle);
-        if (value != downloading || clock_.now() >= deadline) co_return value;
+        const bool settled = value != downloading && !(automatic_ && value == downloaded);
+        if (settled || clock_.now() >= deadline) co_return value;
         const bool slept = co_await clock_.sleep_until(clock_.now() + state_poll);
         if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
     }

@@ -52,6 +52,8 @@ awaitable<Result<>> Runner::prepare(const DeviceFacts& facts) {
     if (!push_only) {
         CO_TRY(ways, co_await view_.delivery());
     }
+    CO_TRY(automatic_, co_await view_.automatic());
+    if (automatic_) observer_.remark("it installs the package as soon as it is there, without being told to (5/0/14)");
     const bool secure = link_.registration() && link_.registration()->secure;
     CO_TRY(method_, choose_method(ways, policy_, secure));
     if (target_.component == Component::mcuboot) {
@@ -103,7 +105,8 @@ awaitable<Result<Outcome>> Runner::run() {
         if (auto* refusal = std::get_if<Refuse>(&plan)) co_return Failure(std::move(refusal->error));
         if (std::holds_alternative<AwaitReturn>(plan)) {
             CO_TRY_VOID(ensure_attempt(facts));
-            co_return co_await await_return(facts.state == updating ? 0 : 1, facts);
+            // In State 2 or 3 it has not come back yet.
+            co_return co_await await_return(facts.state == updating || facts.state == downloaded ? 0 : 1, facts);
         }
         CO_TRY_VOID(ensure_attempt(facts));
         if (const auto* delivery = std::get_if<Deliver>(&plan)) {

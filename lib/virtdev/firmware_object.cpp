@@ -370,15 +370,16 @@ Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
     start_offset_ = 0;
     transfer.last = block.num;
     auto reaction = block_reply(Code::changed, block, blockwise);
-    if (quirks_.has(Quirk::auto_upgrade) && board_.mark_pending(false)) {
-        state_ = State::updating;
+    if (upgrades_itself(quirks_) && board_.mark_pending(false)) {
+        if (quirks_.has(Quirk::auto_upgrade)) state_ = State::updating;
         reaction.afterwards = Afterwards::reboot;
     }
     return reaction;
 }
 
 Reaction FirmwareObject::execute() {
-    if (state_ != State::downloaded) return Reaction::reply(Code::method_not_allowed);
+    if (state_ != State::downloaded || quirks_.has(Quirk::auto_upgrade_late))
+        return Reaction::reply(Code::method_not_allowed);
     if (quirks_.has(Quirk::defer) && may_defer_) {
         result_ = UpdateResult::deferred;
         return Reaction::reply(Code::changed);

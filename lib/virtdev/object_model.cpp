@@ -82,7 +82,11 @@ std::string ObjectModel::links() const {
     if (quirks_.has(Quirk::advanced_object)) {
         paths.insert(paths.end(), {"/33629/0>", "/33629/1>"});
     } else {
-        if (quirks_.has(Quirk::firmware_1_1)) paths.emplace_back("/5>;ver=1.1");
+        if (upgrades_itself(quirks_)) {
+            paths.emplace_back("/5>;ver=1.2");
+        } else if (quirks_.has(Quirk::firmware_1_1)) {
+            paths.emplace_back("/5>;ver=1.1");
+        }
         paths.emplace_back("/5/0>");
     }
     if (!quirks_.has(Quirk::no_external_flash_object)) paths.emplace_back("/26245/0>");
@@ -99,7 +103,7 @@ std::vector<std::uint16_t> ObjectModel::resources(std::uint16_t object) const {
             if (quirks_.has(Quirk::weak_condition)) return {0, 1, 2, 3, 4, 9, 10, 11, 16};
             return {0, 1, 2, 3, 4, 11, 16};
         case 5:
-            if (quirks_.has(Quirk::auto_upgrade)) return {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14};
+            if (upgrades_itself(quirks_)) return {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14};
             if (quirks_.has(Quirk::firmware_1_1)) return {0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13};
             return {0, 1, 2, 3, 5, 6, 7, 8, 9};
         case 26245:

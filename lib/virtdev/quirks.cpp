@@ -74,6 +74,8 @@ std::span<const QuirkInfo> all_quirks() {
         {same_port, "same-port", "comes back from the same port without a word"},
         {stale_result, "stale-result", "still has Result 8 from an update long ago"},
         {auto_upgrade, "auto-upgrade", "installs a package as soon as it is there (5/0/14)"},
+        {auto_upgrade_late, "auto-upgrade-late",
+         "installs a package by itself (5/0/14) after a while in State 2, and refuses Execute meanwhile"},
         {no_external_flash_object, "no-external-flash-object", "has no object 26245"},
         {advanced_object, "advanced-object",
          "has object 33629 (0 application, 1 modem) in the place of object 5 (NCS)"},

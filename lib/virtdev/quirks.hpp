@@ -72,6 +72,7 @@ enum class Quirk : std::uint8_t {
     same_port,
     stale_result,
     auto_upgrade,
+    auto_upgrade_late,
     // what it says of itself
     no_external_flash_object,
     advanced_object,
@@ -125,5 +126,10 @@ class QuirkSet {
   private:
     std::bitset<static_cast<std::size_t>(Quirk::count_)> bits_;
 };
+
+/// It has 5/0/14, which says so.
+inline bool upgrades_itself(const QuirkSet& quirks) {
+    return quirks.has(Quirk::auto_upgrade) || quirks.has(Quirk::auto_upgrade_late);
+}
 
 }  // namespace fota::virtdev

@@ -161,6 +161,28 @@ TEST(FirmwareObject, AutomaticUpgradeNeedsNoExecute) {
     }
 }
 
+TEST(FirmwareObject, AutomaticUpgradeIsAwaitedWhereItTakesAWhile) {
+    World world({.quirks = stock({Quirk::auto_upgrade_late}), .reboot_after = 20s});
+    const auto report = world.push();
+    EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
+    EXPECT_EQ(running(world), new_hash(world));
+    EXPECT_EQ(executes_sent(world), 0u) << "it would be refused";
+    EXPECT_TRUE(remarked(world, "5/0/14"));
+}
+
+TEST(FirmwareObject, AnAutomaticUpgradeBehindOurBackIsStillOurs) {
+    World world({.quirks = stock({Quirk::auto_upgrade})});
+    world.start_push();
+    const auto last = (world.new_image.size() + 511) / 512;
+    ASSERT_TRUE(world.run_until([&] { return world.blocks_taken == last; }));
+    world.kill_push();
+    ASSERT_TRUE(world.run_until([&] { return world.board->running() && running(world) == new_hash(world); }));
+    const auto report = world.push();
+    EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
+    EXPECT_EQ(report.from_version, "1.0.0+0");
+    EXPECT_EQ(report.bytes_sent, 0u);
+}
+
 TEST(FirmwareObject, SeverityAndDeferralAreToldBeforeThePackage) {
     World world({.quirks = {Quirk::firmware_1_1, Quirk::defer}});
     world.policy.severity = 0;

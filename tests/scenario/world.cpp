@@ -78,7 +78,9 @@ void World::start_push() {
         psk["identity-2"] = Bytes(16, 8);
         config.identities["identity-2"] = "urn:imei:351358811331352";
     }
-    server_end_ = std::make_unique<VirtualEndpoint>(network, server_address, psk);
+    coap::MessageLayer::Limits limits;
+    if (!options.secure) limits.amplification = 3;  // as the real socket has it
+    server_end_ = std::make_unique<VirtualEndpoint>(network, server_address, psk, limits);
     server_ = std::make_unique<server::LwM2mServer>(io, *server_end_, clock, config);
     watch_ = std::make_unique<Watch>(*this);
     stop_ = std::make_unique<boost::asio::cancellation_signal>();

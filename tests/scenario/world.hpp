@@ -64,6 +64,10 @@ class World {
     /// DTLS handshakes with the server that runs now.
     std::uint64_t handshakes() const { return server_end_ ? server_end_->statistics().handshakes : 0; }
 
+    /// The server that runs now, and its socket.
+    server::LwM2mServer& server() { return *server_; }
+    VirtualEndpoint& server_end() { return *server_end_; }
+
     /// Updates the second-stage bootloader instead: candidates for s0 and for s1.
     void use_bootloader_candidates(Bytes s0, Bytes s1) {
         new_image = std::move(s0);

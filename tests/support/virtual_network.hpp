@@ -49,6 +49,8 @@ class VirtualNetwork {
     /// Sees every datagram before the link does; false drops it.
     std::function<bool(const std::string& from, const std::string& to, BytesView datagram)> filter;
 
+    /// Arrives at once, however the link is.
+    inline void forge(const std::string& from, const std::string& to, BytesView datagram);
     inline void send(const std::string& from, const std::string& to, std::uint64_t session_nonce, BytesView datagram);
 
     boost::asio::io_context& io;
@@ -115,7 +117,11 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
             co_return fail(Errc::authentication_failed, "the handshake with " + address + " was refused");
         co_return add_session({{}, address, "", !credentials.identity.empty()}, nonce);
     }
+    void vouch_for(const ports::Peer& peer) override { layer_.vouch_for(peer.session); }
     void drop(const ports::Peer& peer) override { remove(peer.session, false); }
+    std::size_t exchanges() const noexcept { return layer_.exchanges(); }
+    /// A datagram as it is, in an own session: what a peer with good credentials may send.
+    void send_raw(const ports::Peer& peer, BytesView datagram) { transmit(peer.session, datagram); }
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override { return address_; }
 
@@ -142,6 +148,15 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
         const auto peer = add_session({{}, from, "", false}, nonce);
         layer_.receive(network_.clock.now(), peer.session, datagram);
         arm();
+    }
+
+    /// A datagram with a forged source. DTLS drops what it cannot authenticate; in clear it belongs to whatever the
+    /// source has here.
+    void receive_forged(const std::string& from, BytesView datagram) {
+        if (!keys_.empty()) return;
+        auto it = by_nonce_.upper_bound({from, UINT64_MAX});
+        const bool known = it != by_nonce_.begin() && std::prev(it)->first.first == from;
+        receive(from, known ? std::prev(it)->first.second : 0, datagram);
     }
 
   private:
@@ -240,6 +255,11 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
     VirtualClock::Events::iterator timer_;
     bool timer_armed_ = false;
 };
+
+inline void VirtualNetwork::forge(const std::string& from, const std::string& to, BytesView datagram) {
+    if (tap) tap(from, to, datagram);
+    if (const auto it = nodes.find(to); it != nodes.end()) it->second->receive_forged(from, datagram);
+}
 
 inline void VirtualNetwork::send(const std::string& from, const std::string& to, std::uint64_t session_nonce,
                                  BytesView datagram) {

@@ -27,6 +27,7 @@ class CoapEndpoints : public testing::TestWithParam<bool> {
         server = open_server(loop, GetParam() ? &keys : nullptr);
         server->on_request([this](const ports::Peer& peer, const Message& request) {
             from_device = peer;
+            server->vouch_for(peer);  // as of a device that has named its registration
             return echo(request);
         });
     }
@@ -307,6 +308,35 @@ TEST(UdpEndpoint, plain_sessions_are_bounded) {
     EXPECT_EQ(server->sessions(), 4u);
     ASSERT_EQ(gone.size(), 2u);
     EXPECT_EQ(gone[0], first) << "the longest silent goes first";
+}
+
+TEST(UdpEndpoint, strangers_in_clear_do_not_push_out_who_answered) {
+    Loop loop;
+    UdpEndpoint::Options options;
+    options.listen = "127.0.0.1:0";
+    options.plain_sessions = 4;
+    auto server = UdpEndpoint::open(loop.io.get_executor(), options).value();
+    std::vector<std::string> gone;
+    std::optional<ports::Peer> device;
+    server->on_gone([&](const ports::Peer& peer) { gone.push_back(peer.address); });
+    server->on_request([&](const ports::Peer& peer, const Message& request) {
+        if (!device) device = peer;
+        return echo(request);
+    });
+    LibcoapClient client(loop.io.get_executor());
+    client.on_request([](const ports::Peer&, const Message& request) { return echo(request); });
+    auto to_server = loop.run(client.connect(server->local_address(), {})).value();
+    ASSERT_TRUE(loop.run(client.exchange(to_server, coap::make_request(Code::post, "/rd"), patient)).has_value());
+    ASSERT_TRUE(loop.run(server->exchange(*device, coap::make_request(Code::get, "/"), patient)).has_value());
+    LibcoapClient strangers(loop.io.get_executor());
+    for (int i = 0; i < 10; ++i) {
+        const auto peer = loop.run(strangers.connect(server->local_address(), {})).value();
+        ASSERT_TRUE(loop.run(strangers.exchange(peer, coap::make_request(Code::get, "/"), patient)).has_value());
+    }
+    EXPECT_EQ(server->sessions(), 4u);
+    EXPECT_EQ(gone.size(), 7u);
+    EXPECT_EQ(std::ranges::count(gone, device->address), 0);
+    EXPECT_TRUE(loop.run(server->exchange(*device, coap::make_request(Code::get, "/"), patient)).has_value());
 }
 
 }  // namespace

@@ -189,6 +189,40 @@ TEST_F(DtlsFlood, of_sessions_of_one_device_displaces_its_own) {
     EXPECT_TRUE(std::ranges::is_sorted(ended));
 }
 
+TEST_F(DtlsFlood, of_handshakes_that_dribble_ends_with_their_time_however_often_they_speak) {
+    std::vector<std::unique_ptr<MemoryClient>> slow;
+    std::vector<Bytes> hello(limits.handshakes);
+    for (std::size_t i = 0; i < limits.handshakes; ++i) {
+        slow.push_back(std::make_unique<MemoryClient>(at("10.6.6." + std::to_string(i + 1), 1)));
+        step(*slow[i]);
+        hello[i] = slow[i]->step();  // with its cookie
+        clients.erase(slow[i]->address);
+        server.receive(now, slow[i]->address, hello[i]);
+    }
+    EXPECT_EQ(server.handshakes(), limits.handshakes);
+    bytes_in = bytes_out = 0;
+    // Each says its hello again every second, and a piece of the next flight that is never completed.
+    const Bytes piece{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 13, 16, 0, 0, 40, 0, 2, 0, 0, 0, 0, 0, 1, 'x'};
+    for (auto second = Milliseconds(0); second < limits.handshake_time; second += Milliseconds(1'000)) {
+        now += Milliseconds(1'000);
+        for (std::size_t i = 0; i < limits.handshakes; ++i) {
+            server.receive(now, slow[i]->address, hello[i]);
+            server.receive(now, slow[i]->address, piece);
+            bytes_in += hello[i].size() + piece.size();
+        }
+        server.tick(now);
+        EXPECT_LE(server.handshakes(), limits.handshakes);
+    }
+    EXPECT_LE(bytes_out, 3 * bytes_in);
+    now += Milliseconds(1'000);
+    server.tick(now);
+    EXPECT_EQ(server.handshakes(), 0u);
+    EXPECT_EQ(server.sessions(), 0u);
+    MemoryClient device(at("10.0.0.7", 5'684));
+    for (int i = 0; i < 4 && !device.established(); ++i) step(device);
+    EXPECT_TRUE(device.established());
+}
+
 TEST_F(DtlsFlood, without_cookies_leaves_nothing_and_draws_no_more_than_it_sends) {
     for (int port = 1; port <= 500; ++port) {
         MemoryClient spoofed(at("10.6.6.6", port));

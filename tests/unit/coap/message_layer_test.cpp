@@ -203,3 +203,85 @@ TEST_F(MessageLayerTest, OurSeparateResponseEndsAtItsAcknowledgement) {
     ASSERT_EQ(peer.completions.size(), 1u);
     EXPECT_TRUE(peer.completions[0]);
 }
+
+namespace {
+
+/// In clear: sources can be forged.
+struct Unproven : MessageLayerTest {
+    MessageLayer::Limits limits{.amplification = 3};
+    MessageLayer clear{peer, 7, limits};
+    std::size_t in = 0;
+
+    std::size_t out() const {
+        std::size_t bytes = 0;
+        for (const auto& each : peer.sent) bytes += encode(each).value().size();
+        return bytes;
+    }
+    void arrives(const Message& message) {
+        const auto datagram = encode(message).value();
+        in += datagram.size();
+        clear.receive(now, session, datagram);
+    }
+    Message registration(std::uint16_t id) {
+        auto out = make_request(Code::post, "/rd");
+        out.id = id;
+        out.add(OptionNumber::uri_query, "ep=device-1");
+        return out;
+    }
+};
+
+}  // namespace
+
+TEST_F(Unproven, NoMoreIsSentThanThreeTimesWhatCame) {
+    peer.answer.message.code = Code::content;
+    peer.answer.message.payload = Bytes(100, 'x');
+    for (std::uint16_t id = 0; id < 40; ++id) {
+        arrives(registration(id));
+        EXPECT_LE(out(), 3 * in);
+    }
+    EXPECT_FALSE(peer.sent.empty()) << "what is within the limit is answered";
+    clear.start(now, session, make_request(Code::get, "/3/0/3"), {2000ms, 7});
+    for (int second = 0; second < 600; ++second) {
+        now += 1s;
+        clear.tick(now);
+    }
+    EXPECT_LE(out(), 3 * in) << "repetitions count";
+    EXPECT_EQ(clear.exchanges(), 0u) << "what was not sent is given up as if it were lost";
+}
+
+TEST_F(Unproven, AResponseWithTheTokenOfARequestEndsTheLimit) {
+    arrives(registration(1));
+    clear.start(now, session, make_request(Code::get, "/3/0/3"), {});
+    ASSERT_EQ(peer.sent.size(), 2u);
+    const auto request = peer.sent.back();
+    // What anyone could send, knowing nothing: an empty acknowledgement, a response with another token, a reset.
+    auto guess = reply_to(request, Code::content);
+    guess.token = Token(Bytes{1});
+    arrives(guess);
+    auto empty = reply_to(request, Code::empty);
+    empty.token = {};
+    arrives(empty);
+    EXPECT_FALSE(clear.vouched_for(session));
+    auto response = reply_to(request, Code::content, Type::con);
+    response.id = 99;
+    arrives(response);
+    EXPECT_TRUE(clear.vouched_for(session));
+    auto block = make_request(Code::put, "/5/0/0");
+    block.payload = Bytes(1024);
+    clear.start(now, session, block, {});
+    EXPECT_EQ(peer.sent.back().payload.size(), 1024u);
+}
+
+TEST_F(Unproven, WhoIsVouchedForIsNotLimited) {
+    arrives(registration(1));
+    auto block = make_request(Code::put, "/5/0/0");
+    block.payload = Bytes(1024);
+    clear.start(now, session, block, {2000ms, 1});
+    EXPECT_TRUE(peer.sent.back().payload.empty());
+    clear.vouch_for(session);
+    now += 2s;
+    clear.tick(now);
+    EXPECT_EQ(peer.sent.back().payload.size(), 1024u);
+    EXPECT_FALSE(clear.vouched_for(SessionId{2})) << "of one peer alone";
+    EXPECT_TRUE(layer.vouched_for(session)) << "where a handshake has shown it there is no limit";
+}

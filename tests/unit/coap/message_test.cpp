@@ -60,6 +60,20 @@ TEST(Message, ReservedSzxIsNoBlock) {
     EXPECT_FALSE(szx_of(100));
 }
 
+TEST(Message, UnderstandsKnownCriticalOptionsOnceAndElectiveOnesAlways) {
+    const std::array known{OptionNumber::uri_path, OptionNumber::block1};
+    auto message = make_request(Code::post, "/rd/1");
+    message.set_block(OptionNumber::block1, {0, true, 0});
+    message.add_uint(OptionNumber::size1, 5);
+    message.add_uint(OptionNumber::size1, 5);
+    EXPECT_TRUE(understands(message, known));
+    auto other = message;
+    other.options.push_back({9, Bytes{1}});
+    EXPECT_FALSE(understands(other, known));
+    message.options.push_back({27, Bytes{0x08}});
+    EXPECT_FALSE(understands(message, known)) << "a second Block1";
+}
+
 TEST(Message, NeverReadsOutsideRandomBytes) {
     const auto seed = std::random_device{}();
     SCOPED_TRACE(seed);

@@ -42,6 +42,19 @@ TEST(Register, ZephyrOneOneWithVersions) {
     EXPECT_EQ(r->objects[2].version, "1.1");
 }
 
+TEST(Register, ObjectVersionsCompareAsNumbers) {
+    const auto r = registered({"ep=a"}, "</3/0>,</5>;ver=1.2,</5/0>,</6>;ver=\"1.10\",</7>;ver=2.0,</8>;ver=x");
+    ASSERT_TRUE(r) << r.error().text();
+    EXPECT_TRUE(r->has_version(5, 1, 2));
+    EXPECT_FALSE(r->has_version(5, 1, 3));
+    EXPECT_TRUE(r->has_version(6, 1, 2));
+    EXPECT_TRUE(r->has_version(7, 1, 2));
+    EXPECT_FALSE(r->has_version(8, 1, 0)) << "no version";
+    EXPECT_TRUE(r->has_version(3, 1, 0)) << "without ver= it is 1.0";
+    EXPECT_FALSE(r->has_version(3, 1, 1));
+    EXPECT_FALSE(r->has_version(9, 1, 0)) << "not listed";
+}
+
 TEST(Register, QueueModeInTheBindingOfOneZero) {
     EXPECT_TRUE(registered({"ep=a", "b=UQ"})->queue_mode);
     EXPECT_EQ(registered({"ep=a", "b=UQ"})->binding, "UQ");
