@@ -2,6 +2,7 @@
 // file.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "layout/memory_map.hpp"
@@ -73,6 +74,13 @@ TEST(Thread, TheBuildAloneStillHasMcubootsCauseFirst) {
     ASSERT_FALSE(report.findings.empty());
     EXPECT_EQ(report.findings[0].rule, "mcuboot-spi-nor-disabled");
     EXPECT_EQ(find(report, "qspi-driver-on-spi-flash"), nullptr);
+    // Not found is not ruled out: .config never shows what Kconfig dropped.
+    EXPECT_EQ(std::ranges::find(report.clean, "qspi-driver-on-spi-flash"), report.clean.end());
+    const MemoryFileTree everything(sources_of_the_build());
+    Inputs inputs;
+    inputs.absolute = &everything;
+    EXPECT_EQ(report.counts.need_source,
+              must_check(load(TEST_DATA_DIR "/layout/thread-build"), inputs).counts.need_source + 1);
 }
 
 TEST(Thread, TheBuildOfTheFixedProjectPasses) {
@@ -318,7 +326,7 @@ TEST(BadInput, AnyBytesInPlaceOfAnyFile) {
     RecordProperty("seed", std::to_string(seed));
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random(seed);
-    for (const auto& good : {good_source(), good_build()})
+    for (const auto& good : {good_source(), good_build(), load(TEST_DATA_DIR "/layout/thread-build")})
         for (const auto& [path, text] : good)
             for (int round = 0; round < 20; ++round) {
                 auto files = good;
