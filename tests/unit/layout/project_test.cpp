@@ -208,6 +208,14 @@ TEST(SourceTree, ACorrectQspiBoardPasses) {
     Inputs inputs;
     inputs.board = "nrf5340dk/nrf5340/cpuapp";
     EXPECT_EQ(said(must_check(files, inputs)), Said{});
+
+    // As the academy's solution has it: the SDK's own default for this driver is a page of 4096.
+    auto by_default = files;
+    for (const char* file : {"prj.conf", "sysbuild/mcuboot.conf"})
+        replace(by_default, file, "CONFIG_NORDIC_QSPI_NOR_FLASH_LAYOUT_PAGE_SIZE=4096\n", "");
+    EXPECT_EQ(said(must_check(by_default, inputs)), Said{});
+    replace(files, "sysbuild/mcuboot.conf", "PAGE_SIZE=4096", "PAGE_SIZE=65536");
+    EXPECT_EQ(said(must_check(files, inputs)), Said{"error spi-nor-page-size-not-4096"});
 }
 
 TEST(BuildTree, RegionsSayHowLargeTheMemoriesAre) {
