@@ -97,6 +97,8 @@ int run(Program& program, const Options& options) {
         layout::Inputs inputs;
         inputs.board = options.board;
         inputs.log = log;
+        const auto everything = adapters::DiskFileTree::open("/");  // the sources that a build names
+        if (everything) inputs.absolute = &*everything;
         report = layout::check(opened->project, inputs);
     }
     const auto explained = layout::explain(log, report ? &*report : nullptr);

@@ -182,9 +182,10 @@ Report check(const Project& project, const Inputs& inputs) {
     for (const auto& rule : catalogue()) {
         findings.begin(std::string(rule.name));
         auto& counts = report.counts;
-        const auto verdict = readiness(rule.needs, project, inputs, report.slots.has_value());
+        auto verdict = readiness(rule.needs, project, inputs, report.slots.has_value());
         const auto before = findings.list().size();
         if (verdict == Verdict::apply && rule.apply != nullptr) rule.apply(project, inputs, findings);
+        if (findings.undecided() && findings.list().size() == before) verdict = Verdict::source;
         const bool decided = verdict == Verdict::apply || verdict == Verdict::holds;
         if (decided && rule.apply != nullptr && findings.list().size() == before) report.clean.push_back(rule.name);
         if (rule.observe != nullptr && (inputs.log || inputs.probe) && findings.list().size() == before)

@@ -32,18 +32,26 @@ std::vector<Finding> in_order(std::vector<Finding> findings);
 /// Collects findings for the rule that runs.
 class Findings {
   public:
-    void begin(std::string rule) { rule_ = std::move(rule); }
+    void begin(std::string rule) {
+        rule_ = std::move(rule);
+        undecided_ = false;
+    }
 
     Finding& add(Severity severity, Where where, std::string message) {
         list_.push_back({rule_, severity, std::move(message), {}, {}, std::move(where), {}});
         return list_.back();
     }
 
+    /// The rule that runs found nothing, and what could tell is in sources that are not here.
+    void leave_undecided() noexcept { undecided_ = true; }
+    bool undecided() const noexcept { return undecided_; }
+
     std::vector<Finding>& list() noexcept { return list_; }
     const std::vector<Finding>& list() const noexcept { return list_; }
 
   private:
     std::string rule_;
+    bool undecided_ = false;
     std::vector<Finding> list_;
 };
 

@@ -36,9 +36,9 @@ std::string the_bus(const Project& project) {
 }
 
 /// Conf files which build_info.yml names: Kconfig drops the QSPI option on nRF91, so .config no longer shows the
-/// request.
-Kconfig requested(const Project& project, const Inputs& inputs, const std::string& directory) {
-    Kconfig out;
+/// request. nullopt when none of them can be read here.
+std::optional<Kconfig> requested(const Project& project, const Inputs& inputs, const std::string& directory) {
+    std::optional<Kconfig> out;
     const auto info_text = read_text(*project.files, join(directory, "build_info.yml"));
     if (!info_text) return out;
     const auto info = parse_yaml(*info_text);
@@ -55,7 +55,8 @@ Kconfig requested(const Project& project, const Inputs& inputs, const std::strin
             if (tree == nullptr || inside.find("..") != std::string::npos || !tree->is_file(inside)) continue;
             const auto text = read_text(*tree, inside);
             if (!text) continue;
-            if (const auto parsed = Kconfig::parse(*text, path)) out.merge(*parsed);
+            if (!out) out.emplace();
+            if (const auto parsed = Kconfig::parse(*text, path)) out->merge(*parsed);
         }
     }
     return out;
@@ -127,10 +128,11 @@ std::string hex_size(std::uint64_t bytes) {
 void qspi_driver_on_spi_flash(const Project& project, const Inputs& inputs, Findings& findings) {
     for (const auto* image : {&project.app, &project.mcuboot}) {
         const auto* setting = image->config.find(qspi_nor);
-        Kconfig named;
+        std::optional<Kconfig> named;
         if (project.tree == Tree::build && (setting == nullptr || setting->value != "y")) {
             named = requested(project, inputs, image == &project.app ? project.application : "mcuboot");
-            setting = named.find(qspi_nor);
+            setting = named ? named->find(qspi_nor) : nullptr;
+            if (!named) findings.leave_undecided();
         }
         if (setting == nullptr || setting->value != "y") continue;
         const auto* board = project.board ? project.board->facts : nullptr;

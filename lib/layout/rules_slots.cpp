@@ -37,7 +37,9 @@ void spi_nor_page_size(const Project& project, const Inputs&, Findings& findings
         if (!image->config_readable) continue;
         const auto option = page_option(project, *image);
         if (!option || (project.tree == Tree::build && image->config.find(*option) == nullptr)) continue;
-        const auto size = image->config.number(*option, 65536);
+        // nRF Connect SDK's modules/Kconfig.mcuboot gives the QSPI driver the internal flash's page by default.
+        const bool qspi = *option == "CONFIG_NORDIC_QSPI_NOR_FLASH_LAYOUT_PAGE_SIZE";
+        const auto size = image->config.number(*option, qspi ? page_size : 65536);
         if (size == page_size) continue;
         const bool boot = image == &project.mcuboot;
         auto& f = findings.add(boot && swaps_in_place(boot_mode(project)) ? Severity::error : Severity::warning,

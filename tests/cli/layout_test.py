@@ -75,6 +75,14 @@ class Check(unittest.TestCase):
         self.assertTrue(findings[1]["fix"].startswith("add to sysbuild/mcuboot.conf:\n  CONFIG_SPI=y\n"))
         self.assertEqual((result["exit"], result["rules"]["need_build"]), (5, 0))
 
+        log = self.directory / "boot.log"
+        log.write_text("W: Cannot upgrade: not a compatible amount of sectors\n"
+                       "E: Image in the primary slot is not valid!\n")
+        explained = events(run("explain-log", log, project / "build", "--json"))
+        standing = {e["rule"]: e["standing"] for e in explained if e["event"] == "cause"}
+        self.assertEqual(standing.get("qspi-driver-on-spi-flash"), "confirmed")
+        self.assertEqual(standing["mcuboot-spi-nor-disabled"], "confirmed")
+
         read = run("check", project / "build").stdout
         self.assertIn("nRF9160-DK @1.0.0 (nrf9160/ns) · nRF Connect SDK 3.1.0 build", read)
         for word in ("the nRF9160 has no QSPI peripheral", "MCUboot's own configuration lacks the driver",
@@ -436,6 +444,7 @@ class Hostile(WithBuild):
             "merged.hex": (":02000004" * 1_000_000, "\n" * 30_000_000),
             "app/build.ninja": ("imgtool sign --slot-size 1\n" * 600_000, "x" * 30_000_000),
             "build_info.yml": ("{" * 200_000,),
+            "regions.yml": (bomb, "external_flash: {size: 0x" + "f" * 1_000_000 + "}"),
         }
         for name, texts in hostile.items():
             for number, text in enumerate(texts):
