@@ -156,6 +156,8 @@ awaitable<Result<DeviceFacts>> DeviceView::facts() {
     }
     if (!link_.registration() || !link_.registration()->parameters.has_object(flash::object)) co_return out;
     CO_TRY(out.running_hash, co_await value(flash::running_hash, lwm2m::Format::opaque));
+    // Nothing was told: what is proven then is not proven by the hash.
+    if (out.running_hash && out.running_hash->empty()) out.running_hash.reset();
     CO_TRY(out.stored_hash, co_await value(flash::stored_hash, lwm2m::Format::opaque));
     const auto number = [this](lwm2m::Path path) -> awaitable<Result<std::optional<std::uint64_t>>> {
         CO_TRY(const auto value, co_await integer(path));
