@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "cli/progress_text.hpp"
 #include "flash/parts.hpp"
 
 namespace fota::cli {
@@ -16,13 +17,6 @@ using namespace std::chrono_literals;
 /// Seldom enough not to flicker, and not to flood a log with events.
 constexpr auto redraw_interval = 100ms;
 constexpr auto event_interval = 1s;
-
-std::string clock_text(double seconds) {
-    if (!(seconds >= 0) || seconds > 359'999) return "--:--";
-    const auto s = static_cast<long>(seconds);
-    return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-                     : fmt::format("{:02}:{:02}", s / 60, s % 60);
-}
 
 /// A device's version for a person: a build number of 0 says nothing.
 std::string shown(const std::string& version) {
@@ -102,21 +96,6 @@ double PushRender::rate(const ports::DeliveryProgress& progress) const {
     return seconds > 0.001 ? static_cast<double>(moved) / seconds : 0;
 }
 
-std::string PushRender::bar(const ports::DeliveryProgress& progress, int columns) const {
-    static constexpr const char* eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    const auto part =
-        progress.total == 0 ? 0.0 : static_cast<double>(progress.bytes) / static_cast<double>(progress.total);
-    const auto filled = static_cast<int>(part * columns * 8);
-    std::string out;
-    for (int i = 0; i < filled / 8; ++i) out += "█";
-    int used = filled / 8;
-    if (filled % 8 != 0) {
-        out += eighths[filled % 8];
-        ++used;
-    }
-    return out + std::string(static_cast<std::size_t>(std::max(0, columns - used)), ' ');
-}
-
 void PushRender::progress(const ports::DeliveryProgress& progress) {
     const auto now = Clock::now();
     if (!transferring_) {
@@ -154,8 +133,10 @@ void PushRender::progress(const ports::DeliveryProgress& progress) {
             tail += fmt::format("  rtt {} ms", progress.round_trip.count());
         }
         if (progress.retransmissions > 0) tail += fmt::format("  {} resent", progress.retransmissions);
+        const auto part =
+            progress.total == 0 ? 0.0 : static_cast<double>(progress.bytes) / static_cast<double>(progress.total);
         const auto columns = std::clamp(out_.width() - static_cast<int>(tail.size()) - 14, 0, 40);
-        out_.redraw(fmt::format("transfer {}  {}", bar(progress, columns), tail));
+        out_.redraw(fmt::format("transfer {}  {}", progress_bar(part, columns), tail));
         if (complete) note("transfer", tail);
         return;
     }

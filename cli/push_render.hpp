@@ -31,7 +31,6 @@ class PushRender final : public update::Observer {
     using Clock = std::chrono::steady_clock;
 
     void note(std::string_view label, std::string_view text);
-    std::string bar(const ports::DeliveryProgress& progress, int columns) const;
     double rate(const ports::DeliveryProgress& progress) const;
 
     Output& out_;

@@ -128,7 +128,7 @@ int run_info(Program& program, const Options& options) {
     for (const auto& each : seen->sizes) {
         if (each.size == 0) continue;
         out.line(fmt::format(
-            "slot {}      {} bytes{}", each.slot, with_thousands(each.size),
+            "size        slot {}: {} bytes{}", each.slot, with_thousands(each.size),
             each.max_image ? fmt::format(", an image of at most {}", with_thousands(*each.max_image)) : ""));
         sizes.push_back({{"image", each.image}, {"slot", each.slot}, {"size", each.size}});
     }

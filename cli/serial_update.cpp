@@ -1,6 +1,7 @@
 // fotactl serial upload, fotactl serial update: an image over the cable, and the proof that it runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/text.hpp"
@@ -11,6 +12,7 @@
 #include "cli/image.hpp"
 #include "cli/key_files.hpp"
 #include "cli/listen_options.hpp"
+#include "cli/progress_text.hpp"
 #include "cli/serial.hpp"
 #include "cli/serial_hints.hpp"
 #include "cli/signed_report.hpp"
@@ -111,6 +113,8 @@ Result<Prepared> prepare(Program& program, const Options& options, Takes takes) 
     return out;
 }
 
+constexpr std::chrono::milliseconds redraw_interval{100};
+
 class Render final : public update::SerialObserver {
   public:
     Render(Output& out, std::string port) : out_(out), port_(std::move(port)) {}
@@ -145,15 +149,21 @@ class Render final : public update::SerialObserver {
                                 {"total", upload.size()},
                                 {"rate", static_cast<std::uint64_t>(rate)},
                                 {"retransmissions", upload.resent()}});
-        const auto text = fmt::format(
-            "{} % · {} of {} · {}/s{}", upload.acknowledged() * 100 / std::max<std::uint64_t>(upload.size(), 1),
+        const auto left = rate > 0 ? static_cast<double>(upload.size() - upload.acknowledged()) / rate : -1;
+        const auto tail = fmt::format(
+            "{:>3} %  {}/{}  {}/s  {} left{}", upload.acknowledged() * 100 / std::max<std::uint64_t>(upload.size(), 1),
             human_size(upload.acknowledged()), human_size(upload.size()), human_size(static_cast<std::uint64_t>(rate)),
-            upload.resent() == 0 ? "" : fmt::format(" · {} sent again", upload.resent()));
-        if (out_.live()) {
-            out_.redraw("upload   " + text);
-        } else if (tenth != tenth_) {
+            clock_text(left), upload.resent() == 0 ? "" : fmt::format("  {} sent again", upload.resent()));
+        if (out_.live() && !upload.done()) {
+            // A line redrawn a thousand times a second is a line nobody can read.
+            if (now - drawn_ < redraw_interval) return;
+            drawn_ = now;
+            const auto part = static_cast<double>(upload.acknowledged()) / static_cast<double>(upload.size());
+            const auto columns = std::clamp(out_.width() - static_cast<int>(tail.size()) - 14, 0, 40);
+            out_.redraw(fmt::format("upload   {}  {}", progress_bar(part, columns), tail));
+        } else if (out_.live() || tenth != tenth_) {
             tenth_ = tenth;
-            note("upload", text);
+            note("upload", tail);
         }
     }
     void remark(const std::string& text) override {
@@ -171,6 +181,7 @@ class Render final : public update::SerialObserver {
     std::optional<std::chrono::steady_clock::time_point> began_;
     std::uint64_t began_at_ = 0;
     std::uint64_t tenth_ = 0;
+    std::chrono::steady_clock::time_point drawn_{};
     bool recovery_ = false;
 };
 

@@ -44,6 +44,7 @@ awaitable<Result<>> SmpSerial::send(Bytes message) {
         foreign_.reset();
     }
     if (!line_) co_return fail(Errc::port_unavailable, fmt::format("expected {} to be open", printable(name_)));
+    sent_ = clock_.now();
     co_return co_await line_->write(std::move(message));
 }
 
@@ -60,6 +61,7 @@ awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
             // A raw message is not continued after a silence: its length may have been noise.
             if (options_.side == smp::RawReader::Side::client || clock_.now() - arrived_ >= smp::raw_input_timeout)
                 raw_.forget();
+            after_silence();
             if (learning_ && bytes.error().code() == Errc::timed_out) try_the_other_framing();
             co_return fail(std::move(bytes.error()));
         }
@@ -71,12 +73,19 @@ awaitable<Result<Bytes>> SmpSerial::receive(Instant deadline) {
     }
 }
 
+/// A raw server that got half a message takes the next one for its rest, again and again, unless it is given the time
+/// to forget.
+void SmpSerial::after_silence() {
+    if (framing_ == SmpFraming::raw && options_.side == smp::RawReader::Side::client) foreign_ = sent_;
+}
+
 void SmpSerial::try_the_other_framing() {
     after_noise_ = framing_ == SmpFraming::raw;
     framing_ = after_noise_ ? SmpFraming::console : SmpFraming::raw;
 }
 
 awaitable<Result<>> SmpSerial::reopen(Instant deadline) {
+    after_silence();
     line_.reset();  // before the next attempt: the lock is ours
     console_ = {};
     raw_.forget();

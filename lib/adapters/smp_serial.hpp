@@ -48,6 +48,7 @@ class SmpSerial final : public ports::SmpChannel {
 
   private:
     void try_the_other_framing();
+    void after_silence();
     SmpSerial(ports::Clock& clock, Opener opener, Options options, std::unique_ptr<ports::SerialLine> line);
 
     ports::Clock& clock_;
@@ -55,7 +56,8 @@ class SmpSerial final : public ports::SmpChannel {
     Options options_;
     SmpFraming framing_;              ///< console or raw
     bool learning_;                   ///< nothing has been heard yet
-    std::optional<Instant> foreign_;  ///< when the last bytes went out that are no raw message
+    std::optional<Instant> foreign_;  ///< when bytes went out that a raw server may still wait for the rest of
+    Instant sent_{};                  ///< the last bytes to the line
     Instant arrived_{};               ///< the last bytes from the line
     bool after_noise_ = false;        ///< the last attempt was raw: a console has its bytes at the begin of its line
     std::string name_;

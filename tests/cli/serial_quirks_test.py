@@ -85,14 +85,14 @@ class EveryServer(Bench):
 class Cable(Bench):
     size = 40 * 1024
 
-    def cable(self, *quirks):
-        process, port = self.board(*quirks)
-        bridge = PtyBridge(str(self.dir / port), self.dir / "cable")
+    def cable(self, *quirks, number=""):
+        process, port = self.board(*quirks, where=("--pty", f"tty{number}"))
+        bridge = PtyBridge(str(self.dir / port), self.dir / f"cable{number}")
         self.addCleanup(bridge.close)
         return process, bridge
 
-    def start_update(self, *options):
-        return self.start("serial", "update", "2.0.0.bin", "--port", "cable", "--key", "key.pub.pem", *options)
+    def start_update(self, *options, port="cable"):
+        return self.start("serial", "update", "2.0.0.bin", "--port", port, "--key", "key.pub.pem", *options)
 
     def wait_for_half(self, update):
         for line in update.stdout:
@@ -102,10 +102,10 @@ class Cable(Bench):
         self.fail(f"the upload never came to its half: {update.stderr.read()}")
 
     def test_pulled_and_put_back_it_goes_on_where_it_was(self):
-        for quirks in ((), ("smp-in-recovery",), ("smp-raw",), ("smp-log-lines",)):
+        for number, quirks in enumerate(((), ("smp-in-recovery",), ("smp-raw",), ("smp-log-lines",))):
             with self.subTest(quirks):
-                board, bridge = self.cable(*quirks)
-                update = self.start_update("--json")
+                board, bridge = self.cable(*quirks, number=number)
+                update = self.start_update("--json", port=f"cable{number}")
                 self.wait_for_half(update)
                 bridge.unplug()
                 time.sleep(1.5)
@@ -119,8 +119,6 @@ class Cable(Bench):
                 self.assertIn("waiting for the same device", said)
                 self.assertIn("it is back after", said)
                 self.assertEqual(self.runs(board), "2.0.0")
-                bridge.close()
-                (self.dir / "tty").unlink(missing_ok=True)
 
     def test_stopped_in_an_application_the_same_command_goes_on(self):
         board, _ = self.cable()
@@ -147,6 +145,21 @@ class Cable(Bench):
         self.assertIn("overwritten in part and does not start", " ".join(result["error"]["hints"]))
         self.assertEqual(self.update("cable", timeout=120, expect=0).result["outcome"], "updated")
         self.assertEqual(self.runs(board), "2.0.0")
+
+    def test_a_person_sees_how_far_it_is_and_a_pipe_gets_whole_lines(self):
+        self.cable()
+        words = ("serial", "update", "2.0.0.bin", "--port", "cable", "--key", "key.pub.pem")
+        seen = self.run_on_terminal(*words, timeout=120)
+        self.assertEqual(seen.exit, 0, seen)
+        self.assertRegex(seen.out, "upload   \u2588+[^\n]* left")
+        self.assertRegex(seen.out, r"100 %  4\d KiB/4\d KiB")
+        self.assertIn("updated  1.0.0 -> 2.0.0", seen.out)
+        self.run_fotactl("serial", "erase", "--port", "cable", expect=0)
+        again = self.run_fotactl("serial", "upload", "1.0.0.bin", "--port", "cable", timeout=120, expect=0)
+        self.assertNotIn("\x1b", again.out + again.err)
+        tenths = [line for line in again.err.splitlines() if line.startswith("upload ")]
+        self.assertIn(len(tenths), (10, 11), again)
+        self.assertRegex(tenths[-1], "100 %")
 
     def test_a_board_that_falls_silent_is_told_with_what_to_do(self):
         board, _ = self.cable()

@@ -79,6 +79,19 @@ TEST_F(SmpSerialTest, ARawMessageWaitsUntilARawServerHasForgottenTheLineBefore) 
     EXPECT_EQ(clock.now(), learnt) << "once is enough";
 }
 
+TEST_F(SmpSerialTest, ARawRequestThatMayHaveBeenCutIsForgottenBeforeTheNextOne) {
+    line->expect(console(request))
+        .expect(raw_request, raw_response)
+        .expect(raw_request)
+        .expect(raw_request, raw_response);
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+    const auto cut = clock.now();
+    EXPECT_FALSE(ask());
+    EXPECT_TRUE(ask());
+    EXPECT_GE(clock.now() - cut, smp::raw_input_timeout);
+}
+
 TEST_F(SmpSerialTest, AConsoleThatWasStillStartingIsFoundAgain) {
     // The raw attempt left bytes at the begin of the console's line: a line of its own follows.
     line->expect(console(request)).expect(raw_request);
