@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "layout/text.hpp"
@@ -29,7 +31,18 @@ std::string unquoted(std::string_view value) {
     return out;
 }
 
+/// Of a choice the member that was set last is on, the others off (drivers/flash/Kconfig.nor of Zephyr).
+constexpr std::array<std::string_view, 3> sfdp_choice{"CONFIG_SPI_NOR_SFDP_MINIMAL", "CONFIG_SPI_NOR_SFDP_RUNTIME",
+                                                      "CONFIG_SPI_NOR_SFDP_DEVICETREE"};
+
 }  // namespace
+
+void Kconfig::set(std::string_view name, Setting setting) {
+    if (setting.value == "y" && std::ranges::find(sfdp_choice, name) != sfdp_choice.end())
+        for (const auto other : sfdp_choice)
+            if (const auto it = settings_.find(other); it != settings_.end()) it->second = {"n", setting.where};
+    settings_.insert_or_assign(std::string(name), std::move(setting));
+}
 
 Result<Kconfig> Kconfig::parse(std::string_view text, const std::string& file) {
     Kconfig out;
@@ -47,21 +60,19 @@ Result<Kconfig> Kconfig::parse(std::string_view text, const std::string& file) {
             const auto rest = trim(line.substr(1));
             constexpr std::string_view unset = " is not set";
             if (rest.ends_with(unset) && is_name(rest.substr(0, rest.size() - unset.size())))
-                out.settings_.insert_or_assign(std::string(rest.substr(0, rest.size() - unset.size())),
-                                               Setting{"n", {file, number}});
+                out.set(rest.substr(0, rest.size() - unset.size()), {"n", {file, number}});
             return;
         }
         const auto equals = line.find('=');
         if (equals == std::string_view::npos || !is_name(line.substr(0, equals))) return;
-        out.settings_.insert_or_assign(std::string(line.substr(0, equals)),
-                                       Setting{unquoted(line.substr(equals + 1)), {file, number}});
+        out.set(line.substr(0, equals), {unquoted(line.substr(equals + 1)), {file, number}});
     });
     if (problem) return fail(std::move(*problem));
     return out;
 }
 
 void Kconfig::merge(const Kconfig& later) {
-    for (const auto& [name, setting] : later.settings_) settings_.insert_or_assign(name, setting);
+    for (const auto& [name, setting] : later.settings_) set(name, setting);
 }
 
 const Setting* Kconfig::find(std::string_view name) const {

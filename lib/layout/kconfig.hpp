@@ -17,8 +17,8 @@ struct Setting {
     Where where;
 };
 
-/// Settings by full name ("CONFIG_SPI", "SB_CONFIG_BOOTLOADER_MCUBOOT"). As in Kconfig the last assignment wins, and a
-/// line that is no assignment is ignored.
+/// Settings by full name ("CONFIG_SPI", "SB_CONFIG_BOOTLOADER_MCUBOOT"). As in Kconfig the last assignment wins, also
+/// among the members of a choice, and a line that is no assignment is ignored.
 class Kconfig {
   public:
     /// config_invalid (with line) when the text has an impossible length of line or number of settings.
@@ -37,6 +37,8 @@ class Kconfig {
     bool empty() const noexcept { return settings_.empty(); }
 
   private:
+    void set(std::string_view name, Setting setting);
+
     std::map<std::string, Setting, std::less<>> settings_;
 };
 

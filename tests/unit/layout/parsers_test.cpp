@@ -24,6 +24,15 @@ TEST(KconfigFile, ValuesLinesAndLastWins) {
     EXPECT_EQ(config->find("nonsense"), nullptr);
 }
 
+TEST(KconfigFile, OfAChoiceTheLastMemberWins) {
+    auto config = Kconfig::parse("CONFIG_SPI_NOR_SFDP_DEVICETREE=y\n", "prj.conf").value();
+    config.merge(Kconfig::parse("CONFIG_SPI_NOR_SFDP_MINIMAL=y\n", "boards/a.conf").value());
+    EXPECT_TRUE(config.on("CONFIG_SPI_NOR_SFDP_MINIMAL"));
+    EXPECT_FALSE(config.on("CONFIG_SPI_NOR_SFDP_DEVICETREE"));
+    config.merge(Kconfig::parse("CONFIG_SPI_NOR_SFDP_RUNTIME=n\n", "b.conf").value());
+    EXPECT_TRUE(config.on("CONFIG_SPI_NOR_SFDP_MINIMAL"));
+}
+
 TEST(KconfigFile, ALineWithoutEndIsRefused) {
     const auto config = Kconfig::parse("CONFIG_A=y\nCONFIG_B=" + std::string(20'000, 'x'), "prj.conf");
     ASSERT_FALSE(config);
