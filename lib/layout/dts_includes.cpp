@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t deepest = 8;
 constexpr std::size_t most_files = 64;
+constexpr std::size_t most_include_lines = 4096;
 
 /// Zephyr's cmake/modules/pre_dt.cmake, for the application's directory and the architecture of these boards.
 constexpr std::array<std::string_view, 5> directories{"include", "include/zephyr", "dts/common", "dts/arm", "dts"};
@@ -68,11 +69,14 @@ class Expansion {
     Expansion(const FileTree& files, ExpandedSource& out) : files_(files), out_(out) {}
 
     void add(const std::string& path, const std::string& text) {
-        open_.push_back(path);
+        const bool guarded =
+            text.find("#pragma once") != std::string::npos || text.find("#ifndef") != std::string::npos;
+        open_.push_back({path, guarded});
+        if (open_.size() == 1) bytes_ = text.size();
         piece({path, 1});
         for_each_line(text, [&](unsigned number, std::string_view line) {
             const auto include = include_of(line);
-            const auto inner = include ? find(*include, {path, number}) : std::nullopt;
+            const auto inner = include && look({path, number}) ? find(*include, {path, number}) : std::nullopt;
             if (!inner || !follow(*inner, {path, number})) {
                 emit(line);
                 return;
@@ -84,11 +88,24 @@ class Expansion {
     }
 
   private:
+    struct Open {
+        std::string path;
+        bool guarded = false;  ///< its text has an include guard
+    };
+
     void emit(std::string_view line) {
         out_.text.append(line).append("\n");
         ++lines_;
     }
     void piece(Where where) { out_.pieces.push_back({lines_ + 1, std::move(where)}); }
+
+    /// Whether one more line with an include may be looked at: each asks the file tree for several paths.
+    bool look(Where where) {
+        if (looked_at_ > most_include_lines) return false;
+        if (++looked_at_ <= most_include_lines) return true;
+        out_.problems.push_back({std::move(where), "expected at most 4,096 #include lines, found more"});
+        return false;
+    }
 
     std::optional<std::string> find(const Include& include, const Where& from) {
         if (include.quoted) {
@@ -107,21 +124,22 @@ class Expansion {
             if (out_.problems.size() < most_files) out_.problems.push_back({std::move(where), std::move(message)});
             return false;
         };
-        const auto text = read_text(files_, path);
-        if (!text)
-            return refuse(fmt::format("expected to read {}, which is included here: {}", printable(path, 200),
-                                      text.error().message()));
-        if (std::ranges::find(open_, path) != open_.end()) {
-            // A guard ends the circle in a build as well.
-            if (text->find("#pragma once") != std::string::npos || text->find("#ifndef") != std::string::npos)
-                return false;
+        // Every bound comes before the reading that it bounds: a small overlay may include a large file many times.
+        if (const auto open = std::ranges::find(open_, path, &Open::path); open != open_.end()) {
+            if (open->guarded) return false;  // a guard ends the circle in a build as well
             return refuse(
                 fmt::format("expected an include that ends, found {} including itself", printable(path, 200)));
         }
         if (open_.size() >= deepest) return refuse("expected includes at most 8 deep, found one deeper");
         if (++count_ > most_files) return refuse("expected at most 64 included files, found more");
-        if (out_.text.size() + text->size() > text_limit)
-            return refuse("expected at most 2 MiB with all that is included, found more");
+        constexpr const char* too_much = "expected at most 2 MiB with all that is included, found more";
+        if (bytes_ > text_limit) return refuse(too_much);
+        const auto text = read_text(files_, path);
+        if (!text)
+            return refuse(fmt::format("expected to read {}, which is included here: {}", printable(path, 200),
+                                      text.error().message()));
+        bytes_ += text->size();
+        if (bytes_ > text_limit) return refuse(too_much);
         emit(fmt::format("# 1 \"{}\"", path));
         add(path, *text);
         return true;
@@ -129,8 +147,10 @@ class Expansion {
 
     const FileTree& files_;
     ExpandedSource& out_;
-    std::vector<std::string> open_;  ///< the files around the one that is read
+    std::vector<Open> open_;  ///< the files around the one that is read
     std::size_t count_ = 0;
+    std::size_t looked_at_ = 0;
+    std::uint64_t bytes_ = 0;  ///< of all files that were read
     unsigned lines_ = 0;
 };
 

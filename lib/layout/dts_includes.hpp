@@ -34,8 +34,8 @@ struct ExpandedSource {
 };
 
 /// Follows includes relative to the file that has them, then in the application's own devicetree directories as
-/// Zephyr does (include, dts/common, dts/arm, dts): at most 8 deep, 64 files, 2 MiB. A file that includes itself is
-/// followed once. The error is that of `path` itself.
+/// Zephyr does (include, dts/common, dts/arm, dts): at most 8 deep, 64 files, 2 MiB, 4,096 lines with an include. A
+/// file that includes itself is followed once. The error is that of `path` itself.
 Result<ExpandedSource> with_includes(const FileTree& files, const std::string& path);
 
 }  // namespace fota::layout

@@ -73,11 +73,16 @@ std::optional<bool> Project::spi() const {
     return std::nullopt;
 }
 
-std::optional<std::uint64_t> Project::external_size() const {
+std::optional<std::uint64_t> Project::external_node_size() const {
     for (const auto* image : {&app, &mcuboot})
         if (const auto* node = flash_or_board(*image))
             if (const auto* size = node->find("size"))
                 if (const auto bits = size->number()) return *bits / 8;
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> Project::external_size() const {
+    if (const auto size = external_node_size()) return size;
     if (const auto* one = region("external_flash")) return one->size;
     return std::nullopt;
 }
@@ -155,7 +160,7 @@ bool ProjectReader::image_overlay(Image& image, const std::string& path) {
     for (const auto& [where, name] : source->elsewhere) {
         image.devicetree_readable = false;
         Finding note;
-        note.rule = "input-unreadable";
+        note.rule = "include-not-seen";  // input-unreadable is always an error
         note.severity = Severity::note;
         note.where = where;
         note.message = fmt::format(

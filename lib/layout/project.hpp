@@ -69,7 +69,8 @@ struct Project {
     std::vector<std::string> twister_files;  ///< source: overlays that only sample.yaml names; applied, as twister does
     std::vector<std::string> unused_files;   ///< source: overlays that nothing picks up
 
-    /// Files that are there and cannot be read, as findings of rule input-unreadable.
+    /// Files that are there and cannot be read, as findings of rule input-unreadable, and includes from outside the
+    /// tree, as notes of rule include-not-seen.
     std::vector<Finding> unreadable;
 
     /// What the image's flash node is: chosen nordic,pm-ext-flash, or in a devicetree layout the flash that holds
@@ -85,8 +86,9 @@ struct Project {
     std::optional<bool> spi() const;
     /// The memory of that name in regions.yml, or nullptr.
     const Region* region(std::string_view name) const;
-    /// Bytes of the external flash by the devicetree (its `size` is in bits), else by regions.yml; nullopt when
-    /// unknown.
+    /// Bytes of the external flash by the devicetree (its `size` is in bits); nullopt when that does not say.
+    std::optional<std::uint64_t> external_node_size() const;
+    /// The same, else by regions.yml; nullopt when unknown.
     std::optional<std::uint64_t> external_size() const;
     /// Partition of Partition Manager's table with address and size, or nullptr.
     const Partition* partition(std::string_view name) const;

@@ -226,8 +226,9 @@ void undefined_device_ord(const Project& project, const Inputs&, Findings& findi
 void option_in_wrong_conf_file(const Project& project, const Inputs&, Findings& findings) {
     constexpr std::size_t most = 10;
     std::size_t said = 0;
-    // west builds with sysbuild by itself from 2.7 on; a tree for an earlier SDK may be right as it is.
-    const bool sysbuild = project.sysbuild_files || compare_revisions(project.sdk_version, "2.7.0").value_or(-1) >= 0;
+    // west builds with sysbuild by itself from 2.7 on; a tree that is known to be for an earlier SDK may be right as it
+    // is. One that does not say its SDK is taken to be for today's.
+    const bool sysbuild = project.sysbuild_files || compare_revisions(project.sdk_version, "2.7.0").value_or(0) >= 0;
     for (const char* option :
          {"CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK", "CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"}) {
         const auto* setting = project.app.config.find(option);

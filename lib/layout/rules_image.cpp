@@ -32,7 +32,7 @@ std::optional<std::uint16_t> wanted_signature(const Project& project) {
     return std::nullopt;
 }
 
-/// Looks for words in the sources of a project, bounded in files, bytes and depth.
+/// Looks for words in the sources of a project, bounded in files, directories, bytes and depth.
 class Search {
   public:
     Search(const FileTree& files, std::span<const std::string_view> words) : files_(files), words_(words) {}
@@ -48,7 +48,9 @@ class Search {
                 const bool skip = entry.name.starts_with('.') ||
                                   (depth == 0 && directory.empty() &&
                                    std::ranges::find(passed, std::string_view(entry.name)) != passed.end());
-                if (!skip && depth < 8 && found(path, depth + 1)) return true;
+                if (skip || depth >= 8) continue;
+                // A tree of directories without sources takes as long to walk as one with them.
+                if (++directories_ > most_directories || found(path, depth + 1)) return true;
                 continue;
             }
             const std::string_view name = entry.name;
@@ -69,10 +71,12 @@ class Search {
 
   private:
     static constexpr std::size_t most_files = 3000;
+    static constexpr std::size_t most_directories = 3000;
     static constexpr std::size_t most_bytes = 24U << 20;
     const FileTree& files_;
     std::span<const std::string_view> words_;
     std::size_t count_ = 0;
+    std::size_t directories_ = 0;
     std::size_t bytes_ = 0;
 };
 

@@ -182,7 +182,9 @@ void region_exceeds_device(const Project& project, const Inputs&, Findings& find
         if (last == nullptr || one.end() > last->end()) last = &one;
     }
     if (last_external != nullptr && size && last_external->end() > *size && project.external())
-        say(*last_external, *size, "external flash (size / 8 of its devicetree node)");
+        // Where the node says no size, regions.yml did, in bytes.
+        say(*last_external, *size,
+            project.external_node_size() ? "external flash (size / 8 of its devicetree node)" : "external flash");
     if (last_internal != nullptr && last_internal->end() > internal_size(project))
         say(*last_internal, internal_size(project), "internal flash");
 }

@@ -32,8 +32,10 @@ struct Scripts {
         bool found = false;
         for (const auto* text : {&cmake, &presets})
             for_each_line(*text, [&](unsigned, std::string_view line) {
-                found = found ||
-                        (line.find(file) != std::string_view::npos && line.find("mcuboot_") != std::string_view::npos);
+                // mcuboot_EXTRA_CONF_FILE and its like; add_overlay_config(mcuboot file), add_overlay_dts(mcuboot file)
+                found = found || (line.find(file) != std::string_view::npos &&
+                                  (line.find("mcuboot_") != std::string_view::npos ||
+                                   line.find("(mcuboot ") != std::string_view::npos));
             });
         return found;
     }
@@ -240,11 +242,22 @@ void read_mcuboot(ProjectReader& reader, Project& project) {
     reader.image_overlay(mcuboot, base + "/mcuboot.overlay");
 }
 
+/// The file's name has the board's in it as a word of its own: thingy91x.conf is not for the thingy91.
+bool names_board(std::string_view name, std::string_view board) {
+    const auto alphanumeric = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    for (auto at = name.find(board); at != std::string_view::npos; at = name.find(board, at + 1)) {
+        const auto end = at + board.size();
+        if ((at == 0 || !alphanumeric(name[at - 1])) && (end == name.size() || !alphanumeric(name[end]))) return true;
+    }
+    return false;
+}
+
 /// The file's name has another known board in it, and not the one that is built for.
 bool of_other_board(const Project& project, std::string_view name) {
-    if (!project.board || name.find(project.board->board) != std::string_view::npos) return false;
-    return std::ranges::any_of(project.boards->all(),
-                               [&](const auto& one) { return name.find(one->name) != std::string_view::npos; });
+    if (!project.board || names_board(name, project.board->board)) return false;
+    return std::ranges::any_of(project.boards->all(), [&](const auto& one) { return names_board(name, one->name); });
 }
 
 /// Overlays and fragments that CMake's files name; overlays which nobody names are remembered.
@@ -291,11 +304,11 @@ bool mcuboot_wanted(const Project& project) {
            (project.multi_image && project.app.config.on("CONFIG_PM_EXTERNAL_FLASH_MCUBOOT_SECONDARY"));
 }
 
-/// The file that `set(PM_STATIC_YML_FILE path ...)` of a CMake file in `directory` names; "" when there is none or more
-/// than one, which only CMake can choose from.
-std::string static_layout_of(const FileTree& files, const std::string& cmake, std::string_view directory) {
-    std::string only;
-    bool several = false;
+/// The distinct files that `set(PM_STATIC_YML_FILE path ...)` of a CMake file in `directory` names and that are there;
+/// from more than one only CMake can choose.
+std::vector<std::string> static_layouts_of(const FileTree& files, const std::string& cmake,
+                                           std::string_view directory) {
+    std::vector<std::string> out;
     for_each_line(cmake, [&](unsigned, std::string_view raw) {
         auto line = trim(raw);
         constexpr std::string_view start = "set(PM_STATIC_YML_FILE";
@@ -310,22 +323,31 @@ std::string static_layout_of(const FileTree& files, const std::string& cmake, st
         for (const std::string_view root : {"${APP_DIR}/", "${APPLICATION_SOURCE_DIR}/", "${APPLICATION_CONFIG_DIR}/"})
             if (line.starts_with(root)) path = line.substr(root.size());
         if (path.find("..") != std::string::npos || !files.is_file(path)) return;
-        several = several || (!only.empty() && only != path);
-        only = path;
+        if (std::ranges::find(out, path) == out.end()) out.push_back(std::move(path));
     });
-    return several ? "" : only;
+    return out;
 }
 
 void read_static_layout(ProjectReader& reader, Project& project, const Scripts& scripts) {
     std::vector<std::string> names;
-    for (const char* path : {"sysbuild.cmake", "sysbuild/CMakeLists.txt", "CMakeLists.txt"})
-        if (auto file = static_layout_of(reader.files(), script(reader, path), directory_of(path));
-            !file.empty() && !of_other_board(project, base_name(file)))
-            names.push_back(std::move(file));
-    for (const auto& entry : reader.files().list(""))
-        if (!entry.is_directory && entry.name.ends_with(".yml") && entry.name.starts_with("pm_static") &&
-            scripts.cmake.find("PM_STATIC_YML_FILE") != std::string::npos && scripts.name(entry.name))
-            names.push_back(entry.name);
+    bool several = false;
+    for (const char* path : {"sysbuild.cmake", "sysbuild/CMakeLists.txt", "CMakeLists.txt"}) {
+        auto layouts = static_layouts_of(reader.files(), script(reader, path), directory_of(path));
+        const bool choice = layouts.size() > 1;
+        several = several || choice;
+        std::erase_if(layouts, [&](const auto& file) { return of_other_board(project, base_name(file)); });
+        // Of a choice by board the one that is named for this board is certain; any other choice is CMake's alone.
+        if (layouts.size() == 1 &&
+            (!choice || (project.board && names_board(base_name(layouts.front()), project.board->board))))
+            names.push_back(std::move(layouts.front()));
+    }
+    // The first of several that happens to be listed may be the one that is not built with.
+    if (!several)
+        for (const auto& entry : reader.files().list(""))
+            if (!entry.is_directory && entry.name.ends_with(".yml") && entry.name.starts_with("pm_static") &&
+                scripts.cmake.find("PM_STATIC_YML_FILE") != std::string::npos && scripts.name(entry.name) &&
+                !of_other_board(project, entry.name))
+                names.push_back(entry.name);
     if (project.board) {
         const auto stem = "pm_static_" + project.board->stem(false);
         if (const auto revision = project.board->file_revision(); !revision.empty())
@@ -418,9 +440,10 @@ bool is_source_tree(const FileTree& files) {
 }
 
 Result<> read_source_tree(ProjectReader& reader, Project& project, const std::string& board) {
-    const Scripts scripts{
-        script(reader, "CMakeLists.txt") + script(reader, "sysbuild.cmake") + script(reader, "sysbuild/CMakeLists.txt"),
-        script(reader, "CMakePresets.json")};
+    // A file whose last line has no end must not run into the next one's first line.
+    const Scripts scripts{script(reader, "CMakeLists.txt") + "\n" + script(reader, "sysbuild.cmake") + "\n" +
+                              script(reader, "sysbuild/CMakeLists.txt"),
+                          script(reader, "CMakePresets.json")};
     auto& app = project.app;
     app.present = true;
     app.config_place = "prj.conf";

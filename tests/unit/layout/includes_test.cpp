@@ -18,6 +18,29 @@ ExpandedSource expanded(const Files& files, const std::string& path) {
     return std::move(*out);
 }
 
+/// Counts what is asked of it. Gives up after 1,000 reads, so that an unbounded reader fails soon.
+class CountingTree final : public FileTree {
+  public:
+    explicit CountingTree(Files files) : files_(std::move(files)) {}
+    bool is_file(const std::string& path) const override {
+        ++looks;
+        return files_.is_file(path);
+    }
+    bool is_directory(const std::string& path) const override { return files_.is_directory(path); }
+    Result<Bytes> read(const std::string& path, std::uint64_t limit) const override {
+        if (++reads > 1000) return fail(Errc::file_unreadable, "expected fewer reads");
+        return files_.read(path, limit);
+    }
+    std::vector<Entry> list(const std::string& path) const override { return files_.list(path); }
+    std::string display_name(const std::string& path) const override { return path; }
+
+    mutable unsigned looks = 0;
+    mutable unsigned reads = 0;
+
+  private:
+    MemoryFileTree files_;
+};
+
 /// The good tree with the application's overlay in a file that it includes by `line`.
 Files with_overlay_in(const std::string& file, const std::string& line) {
     auto files = good_source();
@@ -116,11 +139,55 @@ TEST(Includes, DepthNumberAndSizeAreBounded) {
     EXPECT_LT(out.text.size(), 2U << 20);
 }
 
+std::string times(std::size_t number, std::string_view line) {
+    std::string out;
+    out.reserve(number * line.size());
+    for (std::size_t i = 0; i < number; ++i) out += line;
+    return out;
+}
+
+TEST(Includes, AHostileOverlayCostsFewReads) {
+    constexpr std::string_view line = "#include \"a\"\n";
+    const CountingTree large({{"top", times((2U << 20) / line.size(), line)}, {"a", times(1U << 20, "\n")}});
+    auto out = with_includes(large, "top");
+    ASSERT_TRUE(out);
+    EXPECT_LE(large.reads, 2u);
+    EXPECT_FALSE(out->problems.empty());
+    EXPECT_LE(out->problems.size(), 65u);
+
+    // Files that cannot be used count as well.
+    const CountingTree binary({{"top", times(4000, line)}, {"a", std::string(1U << 20, '\0')}});
+    ASSERT_TRUE(with_includes(binary, "top"));
+    EXPECT_LE(binary.reads, 65u);
+
+    const CountingTree guarded({{"a", "#ifndef A\n#define A\n" + times(100'000, line) + "#endif\n"}});
+    out = with_includes(guarded, "a");
+    ASSERT_TRUE(out);
+    EXPECT_EQ(guarded.reads, 1u);
+    EXPECT_LE(guarded.looks, 4096u);
+}
+
+TEST(Includes, OnlySoManyLinesWithAnIncludeAreLookedAt) {
+    constexpr std::string_view line = "#include <zephyr/dt-bindings/gpio/gpio.h>\n";
+    const CountingTree enough({{"top", times(4096, line)}});
+    auto out = with_includes(enough, "top");
+    ASSERT_TRUE(out);
+    EXPECT_TRUE(out->problems.empty());
+    const CountingTree many({{"top", times(10'000, line)}});
+    out = with_includes(many, "top");
+    ASSERT_TRUE(out);
+    ASSERT_EQ(out->problems.size(), 1u);
+    EXPECT_EQ(out->problems[0].where.line, 4097u);
+    EXPECT_EQ(out->problems[0].message, "expected at most 4,096 #include lines, found more");
+    EXPECT_EQ(many.looks, enough.looks);
+    EXPECT_EQ(out->text, times(10'000, line));
+}
+
 TEST(Includes, OutOfTheProjectAreNotGuessedAt) {
     // The flash may be chosen in a file that cannot be seen: a claim that it is not would be a guess.
     const auto report = must_check(with_overlay_in("flash.dtsi", "#include \"../../common/flash.dtsi\""));
-    EXPECT_EQ(said(report), (Said{"note input-unreadable", "note static-layout-in-use"}));
-    const auto* note = find(report, "input-unreadable");
+    EXPECT_EQ(said(report), (Said{"note include-not-seen", "note static-layout-in-use"}));
+    const auto* note = find(report, "include-not-seen");
     ASSERT_NE(note, nullptr);
     EXPECT_EQ(note->where.file, overlay);
     EXPECT_EQ(note->where.line, 2u);

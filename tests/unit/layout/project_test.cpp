@@ -230,7 +230,16 @@ TEST(BuildTree, RegionsSayHowLargeTheMemoriesAre) {
         "sram_primary: {base_address: 0x20000000, size: 0x100000, unknown: key}\notp: {base_address: 0xff8108}\n";
     EXPECT_EQ(said(must_check(files)), Said{});
     files["regions.yml"] = regions;
-    EXPECT_EQ(said(must_check(files)), (Said{"error region-exceeds-device", "error region-exceeds-device"}));
+    const auto beyond = must_check(files);
+    EXPECT_EQ(said(beyond), (Said{"error region-exceeds-device", "error region-exceeds-device"}));
+    for (const auto& finding : beyond.findings)
+        EXPECT_EQ(finding.message.find("devicetree"), std::string::npos) << finding.message;
+    auto by_node = good_build();  // where the node does say a size, the message says so
+    replace(by_node, "sensor_node/zephyr/zephyr.dts", "size = < 0x4000000 >;", "size = < 0x2000000 >;");
+    const auto by_size = must_check(by_node);
+    const auto* said_there = find(by_size, "region-exceeds-device");
+    ASSERT_NE(said_there, nullptr);
+    EXPECT_NE(said_there->message.find("(size / 8 of its devicetree node)"), std::string::npos) << said_there->message;
     const MemoryFileTree tree(files);
     const auto project = read_project(tree, "");
     ASSERT_TRUE(project);

@@ -200,6 +200,95 @@ TEST(SourceTree, ALayoutAndOverlaysThatSysbuildsCmakeNames) {
     EXPECT_TRUE(said(must_check(overlays)).contains("warning overlay-not-picked-up"));
 }
 
+/// The file that the static layout in use was read from; "" when there is none.
+std::string layout_file(const Files& files, const std::string& board) {
+    Inputs inputs;
+    inputs.board = board;
+    const auto report = must_check(files, inputs);
+    const auto* note = find(report, "static-layout-in-use");
+    return note == nullptr ? "" : note->where.file;
+}
+
+TEST(SourceTree, OfLayoutsThatCmakeChoosesFromTheBoardsOwnIsTaken) {
+    const auto board = "nrf9160dk@1.0.0/nrf9160/ns";
+    auto good = good_source();
+    const auto layout = good["pm_static.yml"];
+    good.erase("pm_static.yml");
+    good["pm_static_nrf9151dk.yml"] = layout;
+
+    auto both = good;
+    both["pm_static_nrf9160dk.yml"] = layout;
+    both["sysbuild.cmake"] =
+        "if(BOARD STREQUAL nrf9151dk)\nset(PM_STATIC_YML_FILE ${CMAKE_CURRENT_LIST_DIR}/pm_static_nrf9151dk.yml)\n"
+        "else()\nset(PM_STATIC_YML_FILE ${CMAKE_CURRENT_LIST_DIR}/pm_static_nrf9160dk.yml)\nendif()\n";
+    EXPECT_EQ(layout_file(both, board), "pm_static_nrf9160dk.yml");
+    EXPECT_EQ(layout_file(both, "nrf9151dk/nrf9151/ns"), "pm_static_nrf9151dk.yml");
+
+    // Another board's layout that a script names in a way that is not followed.
+    auto one = good;
+    one["pm_static.yml"] = layout;
+    one["sysbuild.cmake"] = "if(X)\nset(PM_STATIC_YML_FILE ${LAYOUTS}/pm_static_nrf9151dk.yml)\nendif()\n";
+    EXPECT_EQ(layout_file(one, board), "pm_static.yml");
+
+    // Which of the two it is only CMake knows; the board's own is what is left.
+    auto sizes = good;
+    sizes["pm_static_large.yml"] = sizes["pm_static_small.yml"] = layout;
+    sizes["sysbuild.cmake"] =
+        "if(LARGE)\nset(PM_STATIC_YML_FILE pm_static_large.yml)\nelse()\n"
+        "set(PM_STATIC_YML_FILE pm_static_small.yml)\nendif()\n";
+    EXPECT_EQ(layout_file(sizes, board), "");
+    sizes["pm_static_nrf9160dk_nrf9160_ns.yml"] = layout;
+    EXPECT_EQ(layout_file(sizes, board), "pm_static_nrf9160dk_nrf9160_ns.yml");
+}
+
+TEST(SourceTree, FilesOfNeutralNamesThatCmakeGivesMcuboot) {
+    auto files = good_source();
+    files["extra.conf"] = files["sysbuild/mcuboot.conf"];
+    files["flash.overlay"] = files["sysbuild/mcuboot.overlay"];
+    files.erase("sysbuild/mcuboot.conf");
+    files.erase("sysbuild/mcuboot.overlay");
+    files["sysbuild.cmake"] =
+        "add_overlay_config(mcuboot ${APP_DIR}/extra.conf)\nadd_overlay_dts(mcuboot ${APP_DIR}/flash.overlay)\n";
+    EXPECT_EQ(said(must_check(files)), Said{"note static-layout-in-use"});
+}
+
+TEST(SourceTree, AScriptWithoutALastNewlineKeepsTheNextOnesFirstLine) {
+    const MemoryFileTree files({{"prj.conf", "CONFIG_SPI=y\n"},
+                                {"CMakeLists.txt", "find_package(Zephyr)\nproject(app)"},
+                                {"sysbuild.cmake", "set(BOARD nrf9161dk/nrf9161/ns)\n"}});
+    const auto project = read_project(files, "");
+    ASSERT_TRUE(project);
+    ASSERT_TRUE(project->board);
+    EXPECT_EQ(project->board->board, "nrf9161dk");
+}
+
+TEST(SourceTree, ABoardsNameWithinALongerWordIsNotThatBoards) {
+    const auto reads = [](const std::string& file, const std::string& board) {
+        const MemoryFileTree files({{"prj.conf", "CONFIG_SPI=y\n"},
+                                    {file, "CONFIG_MARK=y\n"},
+                                    {"CMakeLists.txt", "list(APPEND EXTRA_CONF_FILE " + file + ")\n"}});
+        const auto project = read_project(files, board);
+        return project && project->app.config.on("CONFIG_MARK");
+    };
+    EXPECT_FALSE(reads("thingy91x.conf", "thingy91/nrf9160/ns"));
+    EXPECT_TRUE(reads("thingy91x.conf", "thingy91x/nrf9151/ns"));
+    EXPECT_TRUE(reads("my_thingy91_x.conf", "thingy91/nrf9160/ns"));
+    EXPECT_FALSE(reads("my_thingy91_x.conf", "thingy91x/nrf9151/ns"));
+    EXPECT_TRUE(reads("mythingy91xy.conf", "nrf9160dk/nrf9160/ns"));  // no board that is known
+}
+
+TEST(SourceTree, TooManyDirectoriesToSearchClaimNothing) {
+    auto files = good_source();
+    replace(files, "src/main.c", "lwm2m_init_image()", "0");
+    const auto add = [&](int from, int to) {
+        for (int i = from; i < to; ++i) files["src/d" + std::to_string(i) + "/readme.txt"] = "";
+    };
+    add(0, 2000);
+    EXPECT_TRUE(said(must_check(files)).contains("warning image-never-confirmed"));
+    add(2000, 3001);
+    EXPECT_FALSE(said(must_check(files)).contains("warning image-never-confirmed"));
+}
+
 TEST(SourceTree, WhatPartitionManagerLeavesEmptyBehindStorageIsNoMisalignment) {
     const std::string storage =
         "mcuboot: {address: 0x0, size: 0x10000}\n"
@@ -247,6 +336,9 @@ TEST(SourceTree, AQspiDriverIsWrongOnAnyNrf91EvenForANodeItDoesNotHave) {
 TEST(SourceTree, WithoutSysbuildAnImagesOwnOptionIsInItsPlace) {
     Files files{{"prj.conf", "CONFIG_SPI=y\n"},
                 {"boards/nrf9160dk_nrf9160_ns.conf", "CONFIG_PM_OVERRIDE_EXTERNAL_DRIVER_CHECK=y\n"}};
+    // Today's west builds with sysbuild, so that an SDK of unknown version exempts nothing.
+    EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
+    files["west.yml"] = "manifest:\n  projects:\n    - name: nrf\n      revision: v2.4.0\n";
     EXPECT_EQ(said(must_check(files)), Said{});
     files["west.yml"] = "manifest:\n  projects:\n    - name: nrf\n      revision: v3.0.0\n";
     EXPECT_EQ(said(must_check(files)), Said{"warning option-in-wrong-conf-file"});
