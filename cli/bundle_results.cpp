@@ -109,7 +109,9 @@ void add_bundle_results(CLI::App& group, Program& program) {
         group, program, "results", "merge a laptop's results into the state directory",
         [](CLI::App& app, Options& o) {
             app.add_option("RESULTS", o.file, "what serial update kept beside the bundle")->required();
-            app.add_option("--key", o.key, "public key of the laptop: refuse a file that was altered, or is not signed")
+            app.add_option("--key", o.key,
+                           "public key of the laptop: refuse a file that was altered, or is not signed (not noticed: "
+                           "last lines cut off)")
                 ->type_name("PUB");
             app.add_option("--state-dir", o.state_dir, "where the devices are kept")->type_name("D");
         },

@@ -9,7 +9,8 @@ namespace fota::cli {
 std::string progress_bar(double part, int columns) {
     static constexpr const char* eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     columns = std::max(columns, 0);
-    const auto filled = static_cast<int>(std::clamp(part, 0.0, 1.0) * columns * 8);
+    // Nothing of nothing is not a number, which no clamp holds and no int takes.
+    const auto filled = part > 0 ? static_cast<int>(std::min(part, 1.0) * columns * 8) : 0;
     std::string out;
     for (int i = 0; i < filled / 8; ++i) out += "█";
     int used = filled / 8;

@@ -158,7 +158,8 @@ class Render final : public update::SerialObserver {
             // A line redrawn a thousand times a second is a line nobody can read.
             if (now - drawn_ < redraw_interval) return;
             drawn_ = now;
-            const auto part = static_cast<double>(upload.acknowledged()) / static_cast<double>(upload.size());
+            const auto part = static_cast<double>(upload.acknowledged()) /
+                              static_cast<double>(std::max<std::uint64_t>(upload.size(), 1));
             const auto columns = std::clamp(out_.width() - static_cast<int>(tail.size()) - 14, 0, 40);
             out_.redraw(fmt::format("upload   {}  {}", progress_bar(part, columns), tail));
         } else if (out_.live() || tenth != tenth_) {
@@ -276,9 +277,11 @@ int run_upload(Program& program, const Options& options) {
     Render render(program.out, options.serial.port);
     const auto ran = drive(render, options, *prepared, report, update::upload_serial);
     if (!ran) return finish(program, options, ran, report);
-    const auto next = render.recovery() ? std::string("it starts at the next reset: serial reset")
-                                        : fmt::format("it does not start by itself: serial test {}, then serial reset",
-                                                      to_hex(prepared->target.hash).substr(0, 8));
+    // What recovery wrote into another slot than a primary one is not what the bootloader starts.
+    const bool starts = render.recovery() && options.slot.value_or(0) % 2 == 0;
+    const auto next = starts ? std::string("it starts at the next reset: serial reset")
+                             : fmt::format("it does not start by itself: serial test {}, then serial reset",
+                                           to_hex(prepared->target.hash).substr(0, 8));
     program.out.line(fmt::format("uploaded  {} bytes in {} · {} requests, {} sent again; {}",
                                  with_thousands(prepared->image.size()), human_duration(report.elapsed), report.blocks,
                                  report.retransmissions, next));
@@ -309,6 +312,7 @@ void add_serial_update(CLI::App& serial, Program& program) {
                    "--slot", o.slot,
                    "as serial list counts them (default: the one the server writes: an application's other slot, "
                    "recovery's primary one)")
+                ->check(CLI::Range(0U, update::highest_slot))
                 ->type_name("N");
         },
         run_upload);

@@ -46,17 +46,19 @@ int wire_read(BIO* bio, char* data, int size) {
     return static_cast<int>(count);
 }
 
+/// The data is looked at only where a command needs it: freeing an SSL pops its BIO, and the Wire may be a freed
+/// connection's by then.
 long wire_control(BIO* bio, int command, long number, void*) {
-    auto& wire = *static_cast<Wire*>(BIO_get_data(bio));
+    const auto wire = [bio]() -> Wire& { return *static_cast<Wire*>(BIO_get_data(bio)); };
     switch (command) {
         case BIO_CTRL_FLUSH:
             return 1;
         case BIO_CTRL_DGRAM_SET_PEEK_MODE:
-            wire.peek = number != 0;
+            wire().peek = number != 0;
             return 1;
         case BIO_CTRL_DGRAM_QUERY_MTU:
         case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-            return wire.mtu;
+            return wire().mtu;
         default:
             return 0;
     }

@@ -54,6 +54,8 @@ struct Wire {
 };
 
 /// Of a BIO whose data is the Wire to read from and write to; set it before every call of OpenSSL that may do either.
+/// Freeing an SSL may call the BIO's control as well, which then leaves the data alone: that may be a freed
+/// connection's.
 BIO_METHOD* wire_method();
 
 /// What the newest error of this thread says of a handshake, by which refusals are counted.

@@ -79,6 +79,11 @@ void SmpSerial::after_silence() {
     if (framing_ == SmpFraming::raw && options_.side == smp::RawReader::Side::client) foreign_ = sent_;
 }
 
+void SmpSerial::device_was_reset() {
+    // Before anything was heard the reset may have been asked in the wrong framing.
+    if (!learning_) foreign_.reset();
+}
+
 void SmpSerial::try_the_other_framing() {
     after_noise_ = framing_ == SmpFraming::raw;
     framing_ = after_noise_ ? SmpFraming::console : SmpFraming::raw;

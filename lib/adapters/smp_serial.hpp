@@ -43,6 +43,7 @@ class SmpSerial final : public ports::SmpChannel {
     boost::asio::awaitable<Result<>> send(Bytes message) override;
     boost::asio::awaitable<Result<Bytes>> receive(Instant deadline) override;
     boost::asio::awaitable<Result<>> reopen(Instant deadline) override;
+    void device_was_reset() override;
 
     const smp::ConsoleReader::Counters& counters() const noexcept { return console_.counters(); }
 

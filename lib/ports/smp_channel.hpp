@@ -30,6 +30,9 @@ class SmpChannel {
     /// After port_unavailable: waits until the same device is there again and opens it. What was in flight is lost.
     /// Errors: port_unavailable at `deadline`, cancelled.
     virtual boost::asio::awaitable<Result<>> reopen(Instant deadline) = 0;
+    /// The device was reset since the last message: whatever it had received of one is forgotten, and nothing has to be
+    /// waited for on its account.
+    virtual void device_was_reset() {}
 };
 
 }  // namespace fota::ports

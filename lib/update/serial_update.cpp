@@ -204,6 +204,8 @@ awaitable<Result<Outcome>> SerialRunner::update() {
 /// boot_serial.c with MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD, where 1 is slot 0 and 0 is what it always writes.
 Result<std::uint32_t> SerialRunner::image_of(std::optional<std::uint32_t> slot) const {
     if (!slot) return 0U;
+    if (*slot > highest_slot)
+        return fail(Errc::usage, fmt::format("expected a slot of 0 to {}, found {}", highest_slot, *slot));
     if (device_.mode == SmpMode::recovery) return *slot + 1;
     if (*slot % 2 == 0)
         return fail(Error(Errc::usage, fmt::format("expected a slot that does not run (1, 3) for an application's "
@@ -222,8 +224,9 @@ awaitable<Result<Outcome>> SerialRunner::upload_only(std::optional<std::uint32_t
         }
         CO_TRY(const auto image, image_of(slot));
         auto sent = co_await upload(image);
-        // What recovery has written over the image that ran has to be one that its bootloader starts.
-        if (sent && device_.mode == SmpMode::recovery && image == 0) sent = co_await verify_stored();
+        // What recovery has written over the image that ran has to be one that its bootloader starts. Both 0 and 1 are
+        // the primary slot, see image_of().
+        if (sent && device_.mode == SmpMode::recovery && image <= 1) sent = co_await verify_stored();
         if (sent) {
             stored_ = true;
             co_return Outcome::updated;

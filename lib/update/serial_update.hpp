@@ -44,10 +44,14 @@ class SerialObserver {
 boost::asio::awaitable<Report> run_serial(ports::SmpChannel& channel, const Target& target, const SerialPolicy& policy,
                                           ports::Clock& clock, SerialObserver& observer);
 
+/// More than any server has. The protocol's numbers are counted from it: what no longer fits would wrap to slot 0.
+inline constexpr std::uint32_t highest_slot = 15;
+
 /// The upload alone; waits for a pulled cable as well. Without a `slot`: the one that a server writes anyway, an
 /// application's other slot or recovery's primary one. An application never writes a slot that may run (even numbers:
-/// usage), and recovery only one that it was built to take (device_refused with the detail "slot"). The number of
-/// requests, bytes and resends is in the report; its outcome is `updated` when everything arrived.
+/// usage, as above highest_slot), and recovery only one that it was built to take (device_refused with the detail
+/// "slot"). The number of requests, bytes and resends is in the report; its outcome is `updated` when everything
+/// arrived.
 boost::asio::awaitable<Report> upload_serial(ports::SmpChannel& channel, const Target& target,
                                              std::optional<std::uint32_t> slot, const SerialPolicy& policy,
                                              ports::Clock& clock, SerialObserver& observer);

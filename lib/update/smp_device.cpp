@@ -128,6 +128,9 @@ awaitable<Result<SmpDevice>> enter_recovery(SmpClient& client, Milliseconds dead
     bool application = false;
     while (clock.now() - began < deadline) {
         const auto next = clock.now() + dfu_poll;
+        // A raw channel's wait for a server to forget half a message is longer than a bootloader's for a request. Later
+        // on it is back, for a bootloader that was started in the middle of one.
+        if (clock.now() - began < deadline / 2) client.channel().device_was_reset();
         auto answer = co_await client.ask(smp::parameters(), {dfu_poll, 1});
         const bool refused = !answer && answer.error().code() == Errc::device_refused;
         if (answer || refused) {

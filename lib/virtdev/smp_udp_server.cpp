@@ -61,7 +61,12 @@ asio::awaitable<Result<Bytes>> SmpUdpServer::receive(Instant deadline) {
             co_return fail(Errc::cancelled, "receiving was cancelled");
         if (got.index() == 1) co_return fail(Errc::timed_out, "expected a datagram, found silence");
         const auto [failed, size] = std::get<0>(got);
-        if (failed || size > longest_message()) continue;
+        if (failed || size > longest_message()) {
+            // A socket that fails does so at once, each time, and ahead of the timer.
+            if (std::chrono::steady_clock::now() >= deadline)
+                co_return fail(Errc::timed_out, "expected a datagram, found none");
+            continue;
+        }
         peer_ = from;
         co_return to_bytes(BytesView(buffer.data(), size));
     }

@@ -2,6 +2,7 @@
 breaks a rule when it is taken away."""
 
 import pathlib
+import re
 import shutil
 import sys
 import unittest
@@ -100,6 +101,14 @@ class FirmwareApp(Case):
         boards = list((APP / "sysbuild" / "mcuboot" / "boards").glob("*.conf"))
         self.assertTrue(any("CONFIG_SPI_NOR_SFDP_" in board.read_text() for board in boards))
         self.assertNotIn("CONFIG_SPI_NOR_SFDP_", (APP / MCUBOOT).read_text())
+
+    def test_a_published_key_is_one_under_every_spelling(self):
+        entry = (APP / "sysbuild" / "CMakeLists.txt").read_text()
+        pattern = re.search(r'KEY_FILE}" MATCHES "([^"]+)"', entry).group(1)
+        for name in ("root-ec-p256.pem", "root-rsa-2048.pem", "root-ed25519.pem", "/sdk/bootloader/mcuboot/root-ec-p256.pem"):
+            self.assertRegex(name, pattern)
+        for name in ("release.pem", "/home/root-ec/release.pem", "grassroot-ec.pem"):
+            self.assertNotRegex(name, pattern)
 
     def test_an_overlay_under_another_name_is_noticed(self):
         tree = self.copy()

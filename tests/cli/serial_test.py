@@ -80,6 +80,18 @@ class Serial(Case):
         listed = self.run_fotactl("serial", "list", "--port", port, "--json").result["images"]
         self.assertEqual([i["slot"] for i in listed], [0])
 
+    def test_a_slot_that_no_server_has_is_refused(self):
+        # Where counted up it would be the running one's number.
+        for slot in ("16", "4294967295"):
+            run = self.run_fotactl("serial", "upload", self.new, "--port", self.dir / "ttyNone", "--slot", slot)
+            self.assertEqual(run.exit, 2, run)
+
+    def test_another_slot_that_recovery_wrote_does_not_start_at_the_next_reset(self):
+        port = self.sim("smp-in-recovery", "smp-direct-upload")
+        for slot, starts in (("1", False), ("0", True)):
+            run = self.run_fotactl("serial", "upload", self.new, "--port", port, "--key", self.public, "--slot", slot)
+            self.assertEqual((run.exit, "starts at the next reset" in run.out), (0, starts), run)
+
     def test_noise_and_lost_replies_are_lived_with(self):
         port = self.sim("smp-lose-replies", "smp-version-1")
         run = self.run_fotactl("serial", "update", self.new, "--port", port, "--key", self.public, "--json")

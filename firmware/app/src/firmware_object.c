@@ -111,13 +111,15 @@ static int execute(uint16_t obj, uint8_t* args, uint16_t args_length) {
     return 0;
 }
 
-/* Without a readable header only the trailer is left to tell: what was swapped in for a test is the update. */
+/* Without a readable header only the trailer is left to tell: what was swapped in for a test is the update. Overwriting
+ * leaves no trailer and nothing on trial: a good update cannot be told there from one that MCUboot refused, and is not
+ * to be reported as failed. */
 static bool is_running(const uint8_t image_hash[FOTA_DIGEST_SIZE]) {
     uint16_t size = 0;
     const uint8_t* hash = running_hash(&size);
 
     if (size == 0u) {
-        return running_on_trial();
+        return IS_ENABLED(CONFIG_APP_BOOT_MODE_OVERWRITE) || running_on_trial();
     }
     return size >= FOTA_DIGEST_SIZE && memcmp(hash, image_hash, FOTA_DIGEST_SIZE) == 0;
 }

@@ -14,7 +14,7 @@
 
 LOG_MODULE_REGISTER(package, LOG_LEVEL_INF);
 
-/* The LwM2M engine's thread writes, the system work queue prepares. */
+/* The LwM2M engine's thread writes, the system work queue prepares, SMP's thread asks at any time. */
 static K_MUTEX_DEFINE(lock);
 static struct fota_slot_writer writer;
 static uint32_t saved_length;
@@ -42,7 +42,7 @@ static void save(const struct fota_package* package) {
     saved_length = package->length;
 }
 
-void package_restore(void) {
+static void restore(void) {
     struct fota_package package = {0};
 
     (void)hash_package()->start(hash_package()->context);
@@ -61,7 +61,13 @@ void package_restore(void) {
     LOG_INF("%u bytes of a package are stored", package.length);
 }
 
-int package_restore_whole(void) {
+void package_restore(void) {
+    k_mutex_lock(&lock, K_FOREVER);
+    restore();
+    k_mutex_unlock(&lock);
+}
+
+static int restore_whole(void) {
     const struct fota_flash* slot = slots_upload();
     struct fota_image_extent extent;
     uint8_t chunk[64];
@@ -81,6 +87,13 @@ int package_restore_whole(void) {
     }
     writer.programmed = extent.end;
     return 0;
+}
+
+int package_restore_whole(void) {
+    k_mutex_lock(&lock, K_FOREVER);
+    const int rc = restore_whole();
+    k_mutex_unlock(&lock);
+    return rc;
 }
 
 int package_set_start(uint32_t offset) {
@@ -190,7 +203,14 @@ uint32_t package_stored(void) {
 }
 
 void package_digest(uint8_t out[FOTA_DIGEST_SIZE]) {
-    k_mutex_lock(&lock, K_FOREVER); /* SMP asks on its own thread */
-    (void)hash_package()->digest(hash_package()->context, out);
+    uint32_t stored = 0;
+
+    package_facts(out, &stored);
+}
+
+void package_facts(uint8_t digest[FOTA_DIGEST_SIZE], uint32_t* stored) {
+    k_mutex_lock(&lock, K_FOREVER);
+    (void)hash_package()->digest(hash_package()->context, digest);
+    *stored = writer.programmed;
     k_mutex_unlock(&lock);
 }

@@ -36,4 +36,7 @@ void package_discard(void);
 uint32_t package_stored(void);
 void package_digest(uint8_t out[FOTA_DIGEST_SIZE]);
 
+/* Both of the same moment, for a thread that is not the one that writes. */
+void package_facts(uint8_t digest[FOTA_DIGEST_SIZE], uint32_t* stored);
+
 #endif

@@ -26,18 +26,18 @@ static int read_facts(struct smp_streamer* request) {
     zcbor_state_t* state = request->writer->zs;
     const struct flash_facts* facts = flash_facts_get();
     uint8_t stored_hash[FOTA_DIGEST_SIZE];
+    uint32_t stored = 0;
     uint16_t hash_size = 0;
     const uint8_t* hash = running_hash(&hash_size);
 
-    package_digest(stored_hash);
+    package_facts(stored_hash, &stored);
     const bool ok =
         put_bytes(state, "jedec", facts->jedec_id, sizeof(facts->jedec_id)) && put_uint(state, "size", facts->size) &&
         put_uint(state, "erase", facts->erase_size) && put_bytes(state, "sfdp", facts->bfp, facts->bfp_size) &&
         put_uint(state, "primary", slots_primary()->size) && put_uint(state, "secondary", slots_secondary()->size) &&
         zcbor_tstr_put_lit(state, "mode") && zcbor_tstr_put_term(state, slots_boot_mode(), SIZE_MAX) &&
         put_bytes(state, "hash", hash, hash_size) &&
-        put_bytes(state, "stored_hash", stored_hash, sizeof(stored_hash)) &&
-        put_uint(state, "stored", package_stored());
+        put_bytes(state, "stored_hash", stored_hash, sizeof(stored_hash)) && put_uint(state, "stored", stored);
     return ok ? MGMT_ERR_EOK : MGMT_ERR_EMSGSIZE;
 }
 
