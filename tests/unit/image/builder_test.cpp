@@ -200,7 +200,7 @@ TEST(CheckFits, SaysWhatImgtoolWouldTakeOfAnEncryptedImage) {
     // Two keys of 16 bytes less than the 260,560 of an image in clear.
     const auto imgtool_accepts = [](std::uint64_t end, std::uint32_t key_bytes) {
         const auto refused = check_fits(end, {FOTA_BOOT_MOVE, 256 * 1024, 4096, 128, 4, key_bytes});
-        return refused ? "fits" : refused.error().detail("imgtool_accepts");
+        return std::string(refused ? "fits" : refused.error().detail("imgtool_accepts"));
     };
     EXPECT_EQ(imgtool_accepts(260'560, 0), "true");
     EXPECT_EQ(imgtool_accepts(260'561, 0), "false");
