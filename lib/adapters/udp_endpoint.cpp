@@ -33,11 +33,10 @@ Instant now() {
 }
 
 /// As RFC 9000 section 8.1 allows; a handshake with a cookie has shown that the source is no forgery.
-constexpr std::uint32_t amplification_in_clear = 3;
 
 coap::MessageLayer::Limits message_limits(const UdpEndpoint::Options& options) {
     auto limits = options.messages;
-    if (!options.psk && !options.certificate) limits.amplification = amplification_in_clear;
+    if (!options.psk && !options.certificate) limits.amplification = coap::amplification_in_clear;
     return limits;
 }
 
@@ -198,8 +197,11 @@ void UdpEndpoint::plain_session_heard(SessionId session) {
 
 SessionId UdpEndpoint::plain_session(const Address& address) {
     if (const auto found = plain_by_address_.find(address); found != plain_by_address_.end()) return found->second;
-    if (sessions_.size() >= options_.plain_sessions)
-        end_plain_session((plain_strangers_.empty() ? plain_vouched_for_ : plain_strangers_).front());
+    if (sessions_.size() >= options_.plain_sessions) {
+        // Strangers make room for each other, but keep a share: a device that comes anew is one at first.
+        const bool many = plain_strangers_.size() > options_.plain_sessions / 4;
+        end_plain_session((many || plain_vouched_for_.empty() ? plain_strangers_ : plain_vouched_for_).front());
+    }
     const SessionId id{next_plain_session_++};
     const auto silence = plain_strangers_.insert(plain_strangers_.end(), id);
     sessions_.emplace(id, Session{ports::Peer{id, to_text(address), {}, false}, address, silence});

@@ -48,6 +48,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     /// LibcoapClient's.
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string address, ports::Credentials credentials) override;
     void vouch_for(const ports::Peer& peer) override { layer_.vouch_for(peer.session); }
+    bool vouched_for(const ports::Peer& peer) const override { return layer_.vouched_for(peer.session); }
     void drop(const ports::Peer& peer) override;
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override;

@@ -48,6 +48,9 @@ struct Answer {
     Message message;
 };
 
+/// Bytes out for each byte in, to who may be someone else.
+inline constexpr std::uint32_t amplification_in_clear = 3;
+
 class MessageLayer {
   public:
     /// What the layer asks of its owner. Calls come from within start(), receive(), tick() and forget(); they may call

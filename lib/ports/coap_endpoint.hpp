@@ -64,6 +64,8 @@ class CoapEndpoint {
     /// The peer has named what only we have told it (a registration id, the path of its package), so that what is sent
     /// to its address reaches it. In clear, others are sent no more than three times what came from them.
     virtual void vouch_for(const Peer&) {}
+    /// Also once it has answered a request of ours. Where there is no limit, everyone is.
+    virtual bool vouched_for(const Peer&) const { return true; }
     /// Forgets the session without telling the peer; its exchanges end with peer_gone.
     virtual void drop(const Peer& peer) = 0;
     virtual const EndpointStatistics& statistics() const = 0;

@@ -51,6 +51,16 @@ bool Device::fetches_from(const ports::Peer& peer) {
     return host_ == ports::host_of(peer);
 }
 
+bool Device::answers_at(const ports::Peer& peer) const {
+    // Until it registers after our restart, who knows the path of its package is taken for it.
+    if (peer.secure || registrations_ == 0) return true;
+    return peer_ && coap_.vouched_for(*peer_) && ports::host_of(*peer_) == ports::host_of(peer);
+}
+
+bool Device::told_its_id_at(const ports::Peer& peer) const {
+    return peer.secure || told_at_ == ports::host_of(peer);
+}
+
 void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::RegistrationParameters parameters) {
     registration_id_ = id;
     parameters.objects.shrink_to_fit();  // kept until it registers again
@@ -65,6 +75,7 @@ void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::Regist
     registration_ = std::move(fresh);
     peer_ = peer;
     host_ = ports::host_of(peer);
+    told_at_ = host_;
     observations_.clear();  // the device has forgotten them
     awake();
 }
@@ -290,6 +301,15 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         if (sender.block() == 0)
             options.ack_timeout = std::max(options.ack_timeout, rtt_.profile().first_block_timeout);
         const auto session = peer_ ? peer_->session.value : 0;
+        if (peer_ && !coap_.vouched_for(*peer_)) {
+            // In clear, and registered from a new address: a block is more than may be sent to one that has not
+            // answered yet. A Read is not.
+            constexpr std::uint16_t state = 3;
+            auto path = wish.package;
+            path.resource = state;
+            const auto answer = co_await read(path, coap::Format::text);
+            if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
+        }
         const auto reply = co_await exchange(sender.request(), options);
         const auto sent =
             std::min<std::uint64_t>(std::uint64_t{1} << (sender.szx() + 4), body.size() - sender.acknowledged());

@@ -55,6 +55,10 @@ class Device final : public ports::DeviceLink {
     /// registered (its port changes with every fetch), so that nobody turns a short request with a forged source into
     /// blocks for someone else. After our restart, and until it registers, the first host that asks is taken for it.
     bool fetches_from(const ports::Peer& peer);
+    /// Whether this peer's address is one to which the device has shown to be: it answered there, or was told its
+    /// registration id there and names it. A Register or Update alone may have been forged.
+    bool answers_at(const ports::Peer& peer) const;
+    bool told_its_id_at(const ports::Peer& peer) const;
     /// False: nobody observes with this token.
     bool notified(const coap::Message& message);
 
@@ -78,6 +82,7 @@ class Device final : public ports::DeviceLink {
     std::optional<ports::Registration> registration_;
     std::optional<ports::Peer> peer_;  ///< where it can be reached now
     std::string host_;                 ///< of peer_, or of the last one
+    std::string told_at_;              ///< host that its registration id was sent to
     std::uint64_t registrations_ = 0;
     std::uint64_t registration_id_ = 0;
     std::uint64_t awake_serial_ = 0;

@@ -128,7 +128,7 @@ coap::Answer LwM2mServer::on_request(const ports::Peer& peer, const coap::Messag
         // To anyone but its device a package does not exist.
         if (owner == nullptr || !binding_fault(peer, *owner).empty() || !device(*owner).fetches_from(peer))
             return answer(coap::Code::not_found);
-        coap_.vouch_for(peer);
+        if (device(*owner).answers_at(peer)) coap_.vouch_for(peer);
         device(*owner).heard(clock_.now());
         return packages_.serve(path[1], request);
     }
@@ -196,7 +196,7 @@ coap::Answer LwM2mServer::update_device(const ports::Peer& peer, const coap::Mes
         tell(ServerEvent::Kind::refused, endpoint, peer, std::move(fault));
         return answer(coap::Code::forbidden);
     }
-    coap_.vouch_for(peer);
+    if (device->told_its_id_at(peer)) coap_.vouch_for(peer);
     auto body = body_of(peer, request);
     if (!body.whole) return std::move(body.answer);
     auto update = lwm2m::parse_update(request, *body.whole);
@@ -213,7 +213,6 @@ coap::Answer LwM2mServer::deregister_device(const ports::Peer& peer, const std::
     auto* device = registered_as(id);
     if (device == nullptr) return answer(coap::Code::not_found);
     if (!binding_fault(peer, device->endpoint()).empty()) return answer(coap::Code::forbidden);
-    coap_.vouch_for(peer);
     by_id_.erase(device->registration_id());
     device->deregistered();
     tell(ServerEvent::Kind::deregistered, device->endpoint(), peer);

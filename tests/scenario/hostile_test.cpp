@@ -362,6 +362,35 @@ TEST(Hostile, AForgedRegistrationInClearDrawsLittleAndTheDeviceTakesItsPlaceAgai
     meter.expect_no_amplification();
 }
 
+TEST(Hostile, AnUpdateFromElsewhereVouchesForNobody) {
+    World world({.secure = false});
+    Meter meter(world);
+    world.network.filter = [](const std::string& from, const std::string&, BytesView) {
+        return !from.starts_with("10.0.0.7:");  // the device is not there yet
+    };
+    world.start_push();
+    constexpr const char* stranger = "10.6.6.6:4000";
+    world.network.forge(stranger, World::server_address, raw(registration(World::endpoint)));
+    const auto created = last_to(world, stranger);
+    ASSERT_TRUE(created && created->code == Code::created);
+    const auto arrives = world.clock.now() + 4min;
+    Every tick(world, 10s, [](int) {});
+    world.network.forge(
+        victim, World::server_address,
+        raw(coap::make_request(Code::post, "/rd/" + created->texts(OptionNumber::location_path).at(1))));
+    world.run_until([&] { return world.clock.now() >= arrives; });
+    EXPECT_GT(meter.out[victim], 0u);
+    meter.expect_no_amplification();
+}
+
+TEST(Hostile, TheLimitDoesNotStopADeviceThatRegistersAnewInMidTransfer) {
+    World world({.quirks = {virtdev::Quirk::reboot_in_push}, .lifetime = 86'400s, .secure = false});
+    const auto began = world.clock.now();
+    world.start_push();
+    expect_ends_updated(world);
+    EXPECT_LT(to_ms(world.clock.now() - began), 10min) << "no Update comes to the rescue for a day";
+}
+
 TEST(Hostile, AVictimThatIsSaidToBeTheAwaitedDeviceIsNotFloodedWithRequests) {
     World world({.secure = false});
     Meter meter(world);

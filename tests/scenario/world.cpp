@@ -79,7 +79,7 @@ void World::start_push() {
         config.identities["identity-2"] = "urn:imei:351358811331352";
     }
     coap::MessageLayer::Limits limits;
-    if (!options.secure) limits.amplification = 3;  // as the real socket has it
+    if (!options.secure) limits.amplification = coap::amplification_in_clear;  // as the real socket has it
     server_end_ = std::make_unique<VirtualEndpoint>(network, server_address, psk, limits);
     server_ = std::make_unique<server::LwM2mServer>(io, *server_end_, clock, config);
     watch_ = std::make_unique<Watch>(*this);
