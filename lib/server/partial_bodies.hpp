@@ -1,5 +1,6 @@
 // Registers and Updates that arrive in parts (Block1), of all devices: bounded in number, in bytes and in time, so that
-// transfers which never end neither fill memory nor push out a device that is in the middle of its own.
+// transfers which never end do not fill memory, and those of one source do not push out a device that is in the middle
+// of its own.
 #pragma once
 
 #include <cstdint>
