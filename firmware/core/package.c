@@ -33,10 +33,9 @@ uint32_t fota_crc32(uint32_t crc, const void* data, size_t size) {
 
     for (; (size - i) >= 4u; i += 4u) {
         const uint32_t word = value ^ get32(&bytes[i]);
-        value = 0u;
-        for (uint32_t half = 0u; half < 8u; half++) {
-            value ^= table[7u - half][(word >> (4u * half)) & 0xfu];
-        }
+        value = table[7][word & 0xfu] ^ table[6][(word >> 4) & 0xfu] ^ table[5][(word >> 8) & 0xfu] ^
+                table[4][(word >> 12) & 0xfu] ^ table[3][(word >> 16) & 0xfu] ^ table[2][(word >> 20) & 0xfu] ^
+                table[1][(word >> 24) & 0xfu] ^ table[0][word >> 28];
     }
     for (; i < size; i++) {
         value ^= bytes[i];

@@ -81,22 +81,29 @@ enum fota_status fota_slot_writer_begin(struct fota_slot_writer* writer, const s
 
 enum { HOLDS_DATA, HOLDS_NOTHING, HOLDS_OTHER };
 
+static bool is_erased(const uint8_t* bytes, uint32_t size) {
+    for (uint32_t i = 0u; i < size; i++) {
+        if (bytes[i] != FOTA_ERASED) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What the flash holds at `offset`: the data, erased bytes, or anything else (a failed read included). */
 static int content(const struct fota_flash* flash, uint32_t offset, const uint8_t* data, uint32_t size) {
     uint8_t buffer[VERIFY_SIZE];
     bool same = true;
     bool erased = true;
 
-    for (uint32_t at = 0u; at < size;) {
+    for (uint32_t at = 0u; (at < size) && (same || erased);) {
         const uint32_t left = size - at;
         const uint32_t part = (left < VERIFY_SIZE) ? left : VERIFY_SIZE;
         if (flash->read(flash->context, offset + at, buffer, part) != 0) {
             return HOLDS_OTHER;
         }
-        for (uint32_t i = 0u; i < part; i++) {
-            same = same && (buffer[i] == data[at + i]);
-            erased = erased && (buffer[i] == FOTA_ERASED);
-        }
+        same = same && (memcmp(buffer, &data[at], part) == 0);
+        erased = erased && is_erased(buffer, part);
         at += part;
     }
     if (same) {

@@ -419,6 +419,9 @@ const ports::EndpointStatistics& LibcoapClient::statistics() const {
 std::string LibcoapClient::local_address() const {
     return state_->local;
 }
+void LibcoapClient::abandon(ports::SessionId id) {
+    if (const auto session = state_->find(id)) session->fail_all(Error(Errc::peer_gone, "another session took over"));
+}
 void LibcoapClient::drop(const ports::Peer& peer) {
     state_->end(peer.session, true);
 }

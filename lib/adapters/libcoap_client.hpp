@@ -46,6 +46,7 @@ class LibcoapClient final : public ports::CoapEndpoint {
     /// Plain CoAP when the credentials have no identity. authentication_failed carries the server's alert, when there
     /// was one.
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string address, ports::Credentials credentials) override;
+    void abandon(ports::SessionId session) override;
     /// As a power cut does: nothing is sent.
     void drop(const ports::Peer& peer) override;
     /// Orderly: a DTLS session ends with close_notify.

@@ -33,7 +33,6 @@ Instant now() {
 }
 
 /// As RFC 9000 section 8.1 allows; a handshake with a cookie has shown that the source is no forgery.
-
 coap::MessageLayer::Limits message_limits(const UdpEndpoint::Options& options) {
     auto limits = options.messages;
     if (!options.psk && !options.certificate) limits.amplification = coap::amplification_in_clear;
@@ -47,19 +46,26 @@ struct UdpEndpoint::Batch {
     std::array<sockaddr_storage, batch_size> names;
     std::array<iovec, batch_size> vectors;
     std::array<mmsghdr, batch_size> messages;
+    std::size_t filled = batch_size;  ///< none has its length of name yet
 
-    /// Number of datagrams read; 0 when there are none.
-    std::size_t read(int socket) {
+    Batch() {
         for (std::size_t i = 0; i < batch_size; ++i) {
             vectors[i] = {data[i].data(), data[i].size()};
             messages[i] = {};
             messages[i].msg_hdr.msg_name = &names[i];
-            messages[i].msg_hdr.msg_namelen = sizeof(names[i]);
             messages[i].msg_hdr.msg_iov = &vectors[i];
             messages[i].msg_hdr.msg_iovlen = 1;
         }
+    }
+    Batch(const Batch&) = delete;
+
+    /// Number of datagrams read; 0 when there are none.
+    std::size_t read(int socket) {
+        // The kernel has overwritten the lengths of those that it filled last.
+        for (std::size_t i = 0; i < filled; ++i) messages[i].msg_hdr.msg_namelen = sizeof(names[i]);
         const int count = ::recvmmsg(socket, messages.data(), batch_size, MSG_DONTWAIT, nullptr);
-        return count > 0 ? static_cast<std::size_t>(count) : 0;
+        filled = count > 0 ? static_cast<std::size_t>(count) : 0;
+        return filled;
     }
     bool truncated(std::size_t i) const { return (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0; }
     BytesView datagram(std::size_t i) const { return {data[i].data(), messages[i].msg_len}; }
@@ -98,7 +104,7 @@ UdpEndpoint::~UdpEndpoint() {
     *alive_ = false;
     for (auto& [id, waiter] : waiters_) {
         waiter->result = fail(Errc::peer_gone, "the endpoint was closed");
-        waiter->done.set();
+        waiter->done.resume_later();
     }
 }
 
@@ -159,6 +165,7 @@ void UdpEndpoint::wait_readable() {
             for (std::size_t k = 0; k < count; ++k) {
                 ++statistics_.datagrams;
                 const auto from = batch_->sender(k);
+                receiving_ = true;
                 if (batch_->truncated(k)) {
                     refused("too long", {});
                 } else if (dtls_) {
@@ -166,6 +173,9 @@ void UdpEndpoint::wait_readable() {
                 } else {
                     receive_plain(time, from, batch_->datagram(k));
                 }
+                if (!*alive) return;
+                receiving_ = false;
+                resume_answered();
                 if (!*alive) return;
             }
             if (count < batch_size) break;
@@ -227,19 +237,30 @@ void UdpEndpoint::forget(SessionId session) {
     if (gone_handler_) gone_handler_(peer);
 }
 
+/// The next block leaves on the same wake-up that brought the answer to the last one.
+void UdpEndpoint::resume_answered() {
+    const auto alive = alive_;
+    while (*alive && !answered_.empty()) {
+        const auto waiter = std::move(answered_.back());
+        answered_.pop_back();
+        waiter->done.resume_now();
+    }
+}
+
 // ---- exchanges
 
 asio::awaitable<Result<coap::Reply>> UdpEndpoint::exchange(ports::Peer peer, coap::Message message, coap::Retry retry) {
     if (!sessions_.contains(peer.session))
         co_return fail(Errc::peer_gone, fmt::format("the session with {} ended", peer.address));
-    const auto waiter = std::make_shared<Waiter>(executor_);
+    const auto waiter = std::make_shared<Waiter>();
     starting_ = waiter;
     const auto id = layer_.start(now(), peer.session, std::move(message), retry);
     starting_.reset();
     if (!waiter->result) {
         waiters_.emplace(id, waiter);
         arm_timer();
-        if (co_await waiter->done.wait() == Event::Outcome::cancelled) {
+        co_await waiter->done.wait();
+        if (!waiter->result) {
             layer_.cancel(id);
             waiters_.erase(id);
             co_return fail(Errc::cancelled, "the exchange was cancelled");
@@ -257,7 +278,11 @@ void UdpEndpoint::completed(coap::ExchangeId exchange, Result<coap::Reply> reply
     const auto waiter = found->second;
     waiters_.erase(found);
     waiter->result = std::move(reply);
-    waiter->done.set();
+    if (receiving_) {
+        answered_.push_back(waiter);
+    } else {
+        waiter->done.resume_later();
+    }
 }
 
 coap::Answer UdpEndpoint::request(SessionId session, const coap::Message& request) {

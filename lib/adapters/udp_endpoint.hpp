@@ -12,10 +12,11 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "adapters/dtls_server.hpp"
 #include "adapters/net_address.hpp"
-#include "adapters/wait.hpp"
+#include "adapters/resumption.hpp"
 #include "ports/coap_endpoint.hpp"
 
 namespace fota::adapters {
@@ -49,6 +50,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string address, ports::Credentials credentials) override;
     void vouch_for(const ports::Peer& peer) override { layer_.vouch_for(peer.session); }
     bool vouched_for(const ports::Peer& peer) const override { return layer_.vouched_for(peer.session); }
+    void abandon(ports::SessionId session) override { layer_.abandon(session); }
     void drop(const ports::Peer& peer) override;
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override;
@@ -65,8 +67,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
         bool vouched_for = false;
     };
     struct Waiter {
-        explicit Waiter(const boost::asio::any_io_executor& executor) : done(executor) {}
-        Event done;
+        Resumption done;
         std::optional<Result<coap::Reply>> result;
     };
     struct Batch;
@@ -82,6 +83,7 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     }
     void end_plain_session(SessionId session);
     void forget(SessionId session);
+    void resume_answered();
     void arm_timer();
     void on_timer();
 
@@ -112,6 +114,8 @@ class UdpEndpoint final : public ports::CoapEndpoint, coap::MessageLayer::Sink, 
     std::list<SessionId> plain_vouched_for_;
     std::uint64_t next_plain_session_ = 1;
     std::unordered_map<coap::ExchangeId, std::shared_ptr<Waiter>> waiters_;
+    std::vector<std::shared_ptr<Waiter>> answered_;  ///< to go on when the datagram that ended their wait is done with
+    bool receiving_ = false;                         ///< answered_ is looked at when the datagram is done with
     std::shared_ptr<Waiter> starting_;  ///< of the exchange within MessageLayer::start, whose number is not known yet
     RequestHandler request_handler_;
     NotifyHandler notify_handler_;

@@ -157,13 +157,22 @@ void MessageLayer::tick(Instant now) {
     }
 }
 
+std::vector<ExchangeId> MessageLayer::exchanges_with(SessionId session) const {
+    std::vector<ExchangeId> out;
+    if (const auto it = peers_.find(session); it != peers_.end())
+        for (const auto& [token, id] : it->second->by_token) out.push_back(id);
+    return out;
+}
+
 void MessageLayer::forget(SessionId session) {
-    const auto it = peers_.find(session);
-    if (it == peers_.end()) return;
-    std::vector<ExchangeId> ended;
-    for (const auto& [token, id] : it->second->by_token) ended.push_back(id);
-    for (const auto id : ended) finish(id, fail(Errc::peer_gone, "the session to the device ended"));
+    for (const auto id : exchanges_with(session)) finish(id, fail(Errc::peer_gone, "the session to the device ended"));
     peers_.erase(session);
+}
+
+void MessageLayer::abandon(SessionId session) {
+    for (const auto id : exchanges_with(session))
+        if (const auto it = exchanges_.find(id); it != exchanges_.end() && is_request(it->second->message.code))
+            finish(id, fail(Errc::peer_gone, "the device came back in another session"));
 }
 
 void MessageLayer::send_empty(SessionId session, Type type, std::uint16_t id) {

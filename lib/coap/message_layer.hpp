@@ -53,8 +53,8 @@ inline constexpr std::uint32_t amplification_in_clear = 3;
 
 class MessageLayer {
   public:
-    /// What the layer asks of its owner. Calls come from within start(), receive(), tick() and forget(); they may call
-    /// start() and cancel() again.
+    /// What the layer asks of its owner. Calls come from within start(), receive(), tick(), forget() and abandon();
+    /// they may call start() and cancel() again.
     class Sink {
       public:
         virtual ~Sink() = default;
@@ -95,6 +95,8 @@ class MessageLayer {
     std::optional<Instant> next_deadline() const;
     /// The peer is gone: its exchanges end with peer_gone, its message ids are forgotten.
     void forget(SessionId session);
+    /// The peer will not answer in this session any more: its requests under way end with peer_gone, the session stays.
+    void abandon(SessionId session);
     /// The peer has named something that only we have told it: what is sent to its address reaches it. The layer finds
     /// out by itself when a response comes with the token of a request.
     void vouch_for(SessionId session);
@@ -112,6 +114,7 @@ class MessageLayer {
     void expire(PeerState& state, Instant now) const;
     void remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const;
     void finish(ExchangeId exchange, Result<Reply> reply);
+    std::vector<ExchangeId> exchanges_with(SessionId session) const;
     void schedule(ExchangeId exchange, Instant deadline);
     void unschedule(ExchangeId exchange);
     void send_empty(SessionId session, Type type, std::uint16_t id);

@@ -66,6 +66,9 @@ class CoapEndpoint {
     virtual void vouch_for(const Peer&) {}
     /// Also once it has answered a request of ours. Where there is no limit, everyone is.
     virtual bool vouched_for(const Peer&) const { return true; }
+    /// Its peer is spoken to in another session from now on: what was asked in this one ends with peer_gone. The
+    /// session stays, for datagrams that are on their way.
+    virtual void abandon(SessionId session) = 0;
     /// Forgets the session without telling the peer; its exchanges end with peer_gone.
     virtual void drop(const Peer& peer) = 0;
     virtual const EndpointStatistics& statistics() const = 0;

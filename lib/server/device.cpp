@@ -40,6 +40,13 @@ Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports
       random_(random),
       packages_(packages) {}
 
+void Device::reachable_at(const ports::Peer& peer) {
+    // Nothing that was asked elsewhere is answered any more.
+    if (asked_in_ && *asked_in_ != peer.session) coap_.abandon(*std::exchange(asked_in_, std::nullopt));
+    peer_ = peer;
+    host_ = ports::host_of(peer);
+}
+
 void Device::awake() {
     ++awake_serial_;
     signal_.notify();
@@ -73,8 +80,7 @@ void Device::registered(const ports::Peer& peer, std::uint64_t id, lwm2m::Regist
     fresh.session = peer.session.value;
     fresh.last_heard = clock_.now();
     registration_ = std::move(fresh);
-    peer_ = peer;
-    host_ = ports::host_of(peer);
+    reachable_at(peer);
     told_at_ = host_;
     observations_.clear();  // the device has forgotten them
     awake();
@@ -92,8 +98,7 @@ void Device::updated(const ports::Peer& peer, lwm2m::RegistrationUpdate update) 
     registration_->address = peer.address;
     registration_->session = peer.session.value;
     registration_->last_heard = clock_.now();
-    peer_ = peer;
-    host_ = ports::host_of(peer);
+    reachable_at(peer);
     awake();
 }
 
@@ -161,20 +166,10 @@ std::string Device::full_path(const lwm2m::Path& path) const {
     return root.substr(0, root.size() - 1) + path.text();
 }
 
-awaitable<void> Device::await_other_session(std::uint64_t session) {
-    while (!peer_ || peer_->session.value == session) {
-        co_await signal_.wait();
-        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
-        if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return;
-    }
-}
-
 awaitable<Result<coap::Reply>> Device::exchange(coap::Message message, coap::Retry retry) {
     if (!peer_) co_return fail(Errc::peer_gone, fmt::format("expected {} to be reachable, its session is gone", name_));
-    auto first =
-        co_await (coap_.exchange(*peer_, std::move(message), retry) || await_other_session(peer_->session.value));
-    if (first.index() == 0) co_return std::get<0>(std::move(first));
-    co_return fail(Errc::peer_gone, fmt::format("{} came back in another session", name_));
+    asked_in_ = peer_->session;
+    co_return co_await coap_.exchange(*peer_, std::move(message), retry);
 }
 
 awaitable<Result<coap::Reply>> Device::request(coap::Message message) {

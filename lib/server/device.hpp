@@ -66,7 +66,6 @@ class Device final : public ports::DeviceLink {
     /// One exchange with where it is now; given up at once when it turns up in another session.
     boost::asio::awaitable<Result<coap::Reply>> exchange(coap::Message message, coap::Retry retry);
     boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);
-    boost::asio::awaitable<void> await_other_session(std::uint64_t session);
     boost::asio::awaitable<void> await_contact(Milliseconds most);
     boost::asio::awaitable<Result<>> await_waking(std::optional<Milliseconds> longest);
     /// What an exchange that began `idle` after the device was last heard tells of how long it listens.
@@ -74,15 +73,17 @@ class Device final : public ports::DeviceLink {
     Milliseconds idle() const;
     coap::Retry retry() const;
     std::string full_path(const lwm2m::Path& path) const;
+    void reachable_at(const ports::Peer& peer);
     void awake();
 
     ports::CoapEndpoint& coap_;
     ports::Clock& clock_;
     std::string name_;
     std::optional<ports::Registration> registration_;
-    std::optional<ports::Peer> peer_;  ///< where it can be reached now
-    std::string host_;                 ///< of peer_, or of the last one
-    std::string told_at_;              ///< host that its registration id was sent to
+    std::optional<ports::Peer> peer_;           ///< where it can be reached now
+    std::string host_;                          ///< of peer_, or of the last one
+    std::string told_at_;                       ///< host that its registration id was sent to
+    std::optional<ports::SessionId> asked_in_;  ///< where it was asked last
     std::uint64_t registrations_ = 0;
     std::uint64_t registration_id_ = 0;
     std::uint64_t awake_serial_ = 0;

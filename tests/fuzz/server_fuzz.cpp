@@ -36,6 +36,7 @@ class Socket final : public ports::CoapEndpoint {
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string, ports::Credentials) override {
         co_return fail(Errc::timed_out, "nobody is there");
     }
+    void abandon(ports::SessionId) override {}
     void drop(const ports::Peer&) override {}
     const ports::EndpointStatistics& statistics() const override { return statistics_; }
     std::string local_address() const override { return "192.0.2.1:5684"; }

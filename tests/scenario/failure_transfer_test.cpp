@@ -214,6 +214,30 @@ TEST(Failure, F17_AnotherAddressInTheTransferIsTheSameDevice) {
     }
 }
 
+TEST(Failure, F17_WhatWasAskedInTheOldSessionIsGivenUpWhenTheDeviceComesInANewOne) {
+    // It is silent before it comes back: by then the pause until the next repetition is long.
+    World world({.quirks = stock({Quirk::reboot_in_push}), .lifetime = 86'400s, .boot_time = 45s});
+    world.start_push();
+    Instant heard{};
+    ASSERT_TRUE(world.run_until([&] {
+        if (!world.wire.empty() && world.wire.back().from != World::server_address) heard = world.wire.back().when;
+        return heard != Instant{} && world.clock.now() > heard + 20s;
+    }));
+    const std::string elsewhere = "10.0.0.7:4711";
+    world.device_end->move_to(elsewhere);
+    const auto report = world.finish();
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->outcome, Outcome::updated) << text(*report);
+    std::optional<Instant> registered;
+    std::optional<Instant> asked;
+    for (const auto& each : world.wire) {
+        if (each.from == elsewhere && each.message.path() == "/rd" && !registered) registered = each.when;
+        if (each.to == elsewhere && !asked && coap::is_request(each.message.code)) asked = each.when;
+    }
+    ASSERT_TRUE(registered && asked);
+    EXPECT_LE(to_ms(*asked - *registered), 1s);
+}
+
 TEST(Failure, F18_AnUpdateCostsOneHandshakeMore) {
     World world({.link = {.loss = 0.05, .delay = 150ms}, .lifetime = 60s});
     expect_updated(world);

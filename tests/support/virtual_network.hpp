@@ -119,6 +119,10 @@ class VirtualEndpoint final : public ports::CoapEndpoint, private coap::MessageL
     }
     void vouch_for(const ports::Peer& peer) override { layer_.vouch_for(peer.session); }
     bool vouched_for(const ports::Peer& peer) const override { return layer_.vouched_for(peer.session); }
+    void abandon(ports::SessionId session) override {
+        layer_.abandon(session);
+        arm();
+    }
     void drop(const ports::Peer& peer) override { remove(peer.session, false); }
     std::size_t exchanges() const noexcept { return layer_.exchanges(); }
     /// A datagram as it is, in an own session: what a peer with good credentials may send.

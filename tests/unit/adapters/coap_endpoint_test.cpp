@@ -205,6 +205,45 @@ TEST_P(CoapEndpoints, drop_ends_exchanges_and_tells) {
     EXPECT_EQ(later.error().code(), Errc::peer_gone);
 }
 
+TEST_P(CoapEndpoints, an_abandoned_session_ends_its_requests_and_stays) {
+    bool silent = true;
+    client.on_request([&](const ports::Peer&, const Message& request) {
+        if (!silent) return echo(request);
+        boost::asio::post(loop.io, [&] { server->abandon(from_device->session); });
+        return Answer{Answer::Kind::silence, {}};
+    });
+    greet();
+    bool gone = false;
+    server->on_gone([&](const ports::Peer&) { gone = true; });
+    const auto reply = loop.run(server->exchange(*from_device, coap::make_request(Code::get, "/3/0/3"), patient));
+    ASSERT_FALSE(reply.has_value());
+    EXPECT_EQ(reply.error().code(), Errc::peer_gone);
+    EXPECT_FALSE(gone);
+    silent = false;
+    EXPECT_TRUE(loop.run(server->exchange(*from_device, coap::make_request(Code::get, "/3/0/3"), patient)).has_value());
+}
+
+/// What waits is let go by the answer or by the end of the endpoint, also when both come to nothing for it.
+TEST(UdpEndpoint, that_goes_lets_a_cancelled_exchange_go_too) {
+    Loop loop;
+    auto endpoint = open_server(loop, nullptr);
+    const auto peer = loop.run(endpoint->connect("127.0.0.1:9", {})).value();
+    boost::asio::cancellation_signal stop;
+    std::optional<Errc> ended;
+    boost::asio::co_spawn(
+        loop.io, endpoint->exchange(peer, coap::make_request(Code::get, "/1"), patient),
+        boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr, Result<coap::Reply> reply) {
+            ended = reply ? Errc::internal : reply.error().code();
+        }));
+    loop.io.poll();
+    ASSERT_FALSE(ended);
+    stop.emit(boost::asio::cancellation_type::terminal);
+    endpoint.reset();
+    loop.io.restart();
+    loop.io.poll();
+    EXPECT_EQ(ended, Errc::peer_gone);
+}
+
 TEST(LibcoapClient, answers_a_repeated_request_from_memory) {
     for (const bool deduplicate : {true, false}) {
         Loop loop;

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include <array>
+#include <boost/asio/as_tuple.hpp>
 #include <cstring>
 #include <memory>
 #include <string>

@@ -192,6 +192,21 @@ TEST_F(MessageLayerTest, ForgettingAPeerEndsItsExchangesOnly) {
     EXPECT_EQ(layer.exchanges(), 1u);
 }
 
+TEST_F(MessageLayerTest, AnAbandonedSessionKeepsWhatIsNoRequest) {
+    layer.start(now, session, make_request(Code::get, "/1"), {});
+    layer.start(now, SessionId{2}, make_request(Code::get, "/1"), {});
+    Message response;
+    response.code = Code::changed;
+    response.token = Token(Bytes{3});
+    layer.start(now, session, response, {});
+    layer.abandon(session);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_EQ(peer.completions[0].error().code(), Errc::peer_gone);
+    EXPECT_EQ(layer.exchanges(), 2u);
+    layer.start(now, session, make_request(Code::get, "/2"), {});
+    EXPECT_EQ(layer.exchanges(), 3u) << "the session goes on";
+}
+
 TEST_F(MessageLayerTest, OurSeparateResponseEndsAtItsAcknowledgement) {
     Message response;
     response.code = Code::changed;
