@@ -46,7 +46,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
         if (!patient)
             co_return fail(Errc::device_absent,
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
-        if (link_.asleep()) continue;
+        if (link_.asleep() && wakings < most_wakings) continue;
         const auto pause = answer ? busy_pause : ask_again;
         const auto contact = co_await link_.await_awake(awake, clock_.now() + pause);
         if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());

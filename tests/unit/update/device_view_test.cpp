@@ -51,6 +51,46 @@ class TableLink final : public ports::DeviceLink {
     std::string name_ = "device-1";
 };
 
+/// Wakes without having a session, again and again.
+class SleeperWithoutSession final : public ports::DeviceLink {
+  public:
+    explicit SleeperWithoutSession(ports::Clock& clock) : clock_(clock) {}
+    const std::string& endpoint() const override { return name_; }
+    const ports::Registration* registration() const override { return &registration_; }
+    std::uint64_t awake_serial() const override { return serial_; }
+    bool asleep() const override { return true; }
+    awaitable<Result<>> await_awake(std::uint64_t, std::optional<Instant> deadline) override {
+        co_await clock_.sleep_until(deadline.value());
+        ++serial_;
+        co_return Result<>{};
+    }
+    awaitable<Result<ports::Answer>> read(lwm2m::Path, lwm2m::Format) override {
+        constexpr int far_too_often = 1'000;
+        if (++asked > far_too_often) co_return fail(Errc::cancelled, "asked for ever");
+        co_return fail(Errc::peer_gone, "its session is gone");
+    }
+    awaitable<Result<ports::Answer>> write(lwm2m::Path, Bytes, lwm2m::Format) override {
+        co_return fail(Errc::internal, "a view only reads");
+    }
+    awaitable<Result<ports::Answer>> execute(lwm2m::Path, std::string) override {
+        co_return fail(Errc::internal, "a view only reads");
+    }
+    awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest) override {
+        co_return fail(Errc::internal, "a view only reads");
+    }
+    Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest) override {
+        return fail(Errc::internal, "a view only reads");
+    }
+
+    int asked = 0;
+
+  private:
+    ports::Clock& clock_;
+    ports::Registration registration_;
+    std::string name_ = "device-1";
+    std::uint64_t serial_ = 1;
+};
+
 struct DeviceViewTest : testing::Test {
     boost::asio::io_context io;
     test::VirtualClock clock{io};
@@ -71,6 +111,18 @@ TEST_F(DeviceViewTest, AnEmptyHashIsNone) {
     EXPECT_FALSE(run(view.facts()).running_hash.has_value());
     link.values["/26245/0/7"] = std::string(32, 'h');
     EXPECT_TRUE(run(view.facts()).running_hash.has_value());
+}
+
+TEST_F(DeviceViewTest, ASleeperThatNeverAnswersIsAskedNowAndThenUntilPatienceEnds) {
+    SleeperWithoutSession sleeper(clock);
+    DeviceView of_sleeper{sleeper, clock, Milliseconds(60'000), std::nullopt, {}};
+    std::optional<Result<DeviceFacts>> facts;
+    boost::asio::co_spawn(io, of_sleeper.facts(),
+                          [&](std::exception_ptr, Result<DeviceFacts> end) { facts = std::move(end); });
+    clock.run_until([&] { return facts.has_value(); });
+    ASSERT_FALSE(facts->has_value());
+    EXPECT_EQ(facts->error().code(), Errc::device_absent);
+    EXPECT_LT(sleeper.asked, 12);
 }
 
 TEST_F(DeviceViewTest, AutomaticUpgradeIsAskedOfAnObjectThatHasIt) {
