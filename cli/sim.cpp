@@ -201,10 +201,13 @@ class Narrator {
     }
 
     void taken(const virtdev::BlockTaken& block) {
-        out_.event(
-            "block",
-            {{"endpoint", options_.endpoint}, {"block", block.num}, {"bytes", block.bytes}, {"total", block.total}});
-        if (out_.json()) return;
+        if (out_.json()) {
+            out_.event("block", {{"endpoint", options_.endpoint},
+                                 {"block", block.num},
+                                 {"bytes", block.bytes},
+                                 {"total", block.total}});
+            return;
+        }
         if (out_.live()) {
             out_.redraw(fmt::format("package     block {} · {} of {}", block.num, human_size(block.bytes),
                                     block.total == 0 ? "?" : human_size(block.total)));
