@@ -37,11 +37,13 @@ struct Checked {
     image::Verdict verdict;
 };
 
-/// The image as its device will see it. A bootloader that decrypts takes images in clear, too.
-Result<Bytes> in_clear(const LoadedImage& loaded, const Options& options) {
+/// The image as its device will see it, in `decrypted` or, where nothing was encrypted, as it was read: a second one is
+/// a megabyte. A bootloader that decrypts takes images in clear, too.
+Result<BytesView> in_clear(const LoadedImage& loaded, const Options& options, Bytes& decrypted) {
     if (options.decrypt_with.empty() || !loaded.parsed.header.encrypted()) return loaded.bytes;
     TRY(const auto key, load_signing_key(options.decrypt_with, options.passphrase));
-    return image::decrypt(loaded.bytes, loaded.parsed, key);
+    TRY(decrypted, image::decrypt(loaded.bytes, loaded.parsed, key));
+    return decrypted;
 }
 
 /// The size of the slot decides last, as in the bootloader; without one nothing is known about it.
@@ -74,7 +76,8 @@ Result<Checked> check(const Options& options, const std::string& key_file) {
         if (!loaded.parsed.header.encrypted() || !options.decrypt_with.empty()) return fail(std::move(out));
         return fail(std::move(out).with("hint", "name the private key of the device with --decrypt-with"));
     };
-    const auto clear = in_clear(loaded, options);
+    Bytes decrypted;
+    const auto clear = in_clear(loaded, options, decrypted);
     if (!clear && clear.error().code() == Errc::credentials_unusable) return fail(clear.error());
     if (!clear) return about(clear.error());
     const image::VerifyOptions as{.in_clear = !options.decrypt_with.empty(), .decompression = true};
