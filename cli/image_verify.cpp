@@ -18,6 +18,7 @@ struct Options {
     std::string decrypt_with;
     PassphraseOptions passphrase;
     SlotOptions slot;
+    bool saved_as_wrapped = false;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -30,6 +31,7 @@ void bind(CLI::App& app, Options& options) {
         ->type_name("KEY");
     bind_passphrase(app, options.passphrase);
     bind_slot_options(app, options.slot);
+    bind_saved_key(app, options.saved_as_wrapped);
 }
 
 struct Checked {
@@ -47,10 +49,10 @@ Result<BytesView> in_clear(const LoadedImage& loaded, const Options& options, By
 }
 
 /// The size of the slot decides last, as in the bootloader; without one nothing is known about it.
-Result<> check_size(const LoadedImage& loaded, BytesView clear, image::Slot slot) {
+Result<> check_size(const LoadedImage& loaded, BytesView clear, image::Slot slot, bool saved_as_wrapped) {
     if (slot.size == 0) return {};
     const auto& header = loaded.parsed.header;
-    slot.key_bytes = key_bytes(header);
+    slot.key_bytes = key_bytes(loaded.parsed, saved_as_wrapped);
     TRY_VOID(image::check_fits(loaded.parsed.end, slot));
     if (!header.compressed()) return {};
     if (slot.mode != FOTA_BOOT_OVERWRITE)
@@ -83,7 +85,8 @@ Result<Checked> check(const Options& options, const std::string& key_file) {
     const image::VerifyOptions as{.in_clear = !options.decrypt_with.empty(), .decompression = true};
     auto verdict = image::verify(*clear, loaded.parsed, keys, as);
     if (!verdict) return about(std::move(verdict.error()));
-    if (auto fits = check_size(loaded, *clear, slot); !fits) return about(std::move(fits.error()));
+    if (auto fits = check_size(loaded, *clear, slot, options.saved_as_wrapped); !fits)
+        return about(std::move(fits.error()));
     return Checked{std::move(loaded), std::move(*verdict)};
 }
 
