@@ -95,6 +95,13 @@ class Reader {
     Decoder decoder_;
 };
 
+/// Whether libcrypto finds anything at all in the bytes. What asks for nothing in particular takes whatever a reader of
+/// key pairs or of public keys does, and what is no key is then read once instead of four times.
+bool holds_something(BytesView bytes) {
+    thread_local Reader anything(0);
+    return anything.read(bytes, nullptr) != nullptr;
+}
+
 /// `selection`: which half is wanted.
 SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
     thread_local Reader public_keys(EVP_PKEY_PUBLIC_KEY);
@@ -359,8 +366,11 @@ Result<PublicKey> PublicKey::parse(BytesView pem_or_der) {
     if (const auto plain = read_plain(pem_or_der, private_half)) return from_evp(plain.get());
     if (is_encrypted_key(pem_or_der))
         return unusable("expected a public key, found an encrypted private key: write its public half to a file first");
-    auto key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
-    if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    SharedKey key;
+    if (holds_something(pem_or_der)) {
+        key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
+        if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    }
     if (!key) return unusable("expected a public key in PEM or DER, found neither");
     return from_evp(key.get());
 }
@@ -411,6 +421,8 @@ Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* pas
     if (encrypted && passphrase == nullptr)
         return fail(Errc::credentials_unusable, "expected a passphrase for the encrypted private key, found none");
     if (encrypted) TRY_VOID(check_cost(pem_or_der));
+    if (!encrypted && passphrase == nullptr && !holds_something(pem_or_der))
+        return unusable("expected a private key in PEM or DER, found neither");
     out.key_ = decode(pem_or_der, EVP_PKEY_KEYPAIR, passphrase);
     if (!out.key_ && encrypted)
         return fail(Errc::credentials_unusable, "expected the passphrase of the encrypted private key, found another");
