@@ -17,11 +17,13 @@ namespace {
 struct Options {
     std::string image;
     std::string slot_size;
+    bool saved_as_wrapped = false;
 };
 
 void bind(CLI::App& app, Options& options) {
     app.add_option("IMAGE", options.image, "image file; - is stdin")->required();
     app.add_option("--slot-size", options.slot_size, "show this slot too")->type_name("SIZE");
+    bind_saved_key(app, options.saved_as_wrapped);
 }
 
 /// Slots of common nRF91 layouts: small samples, the Thingy:91, half of the flash, the nRF9160-DK with external flash.
@@ -114,7 +116,7 @@ int run(Program& program, const Options& options) {
     }
     out.line(fmt::format("end      {} of {} bytes, {}", with_thousands(parsed.end), with_thousands(file.size()),
                          after_the_end(file, parsed.end)));
-    const auto fits = fits_table(parsed.end, key_bytes(header), slots);
+    const auto fits = fits_table(parsed.end, key_bytes(parsed, options.saved_as_wrapped), slots);
     print_fits(out, fits);
     out.line(verdict
                  ? fmt::format(

@@ -18,6 +18,7 @@ struct Options {
     std::string decrypt_with;
     PassphraseOptions passphrase;
     SlotOptions slot;
+    bool saved_as_wrapped = false;
 };
 
 void bind(CLI::App& app, Options& options) {
@@ -30,6 +31,7 @@ void bind(CLI::App& app, Options& options) {
         ->type_name("KEY");
     bind_passphrase(app, options.passphrase);
     bind_slot_options(app, options.slot);
+    bind_saved_key(app, options.saved_as_wrapped);
 }
 
 struct Checked {
@@ -37,18 +39,20 @@ struct Checked {
     image::Verdict verdict;
 };
 
-/// The image as its device will see it. A bootloader that decrypts takes images in clear, too.
-Result<Bytes> in_clear(const LoadedImage& loaded, const Options& options) {
+/// The image as its device will see it, in `decrypted` or, where nothing was encrypted, as it was read: a second one is
+/// a megabyte. A bootloader that decrypts takes images in clear, too.
+Result<BytesView> in_clear(const LoadedImage& loaded, const Options& options, Bytes& decrypted) {
     if (options.decrypt_with.empty() || !loaded.parsed.header.encrypted()) return loaded.bytes;
     TRY(const auto key, load_signing_key(options.decrypt_with, options.passphrase));
-    return image::decrypt(loaded.bytes, loaded.parsed, key);
+    TRY(decrypted, image::decrypt(loaded.bytes, loaded.parsed, key));
+    return decrypted;
 }
 
 /// The size of the slot decides last, as in the bootloader; without one nothing is known about it.
-Result<> check_size(const LoadedImage& loaded, BytesView clear, image::Slot slot) {
+Result<> check_size(const LoadedImage& loaded, BytesView clear, image::Slot slot, bool saved_as_wrapped) {
     if (slot.size == 0) return {};
     const auto& header = loaded.parsed.header;
-    slot.key_bytes = key_bytes(header);
+    slot.key_bytes = key_bytes(loaded.parsed, saved_as_wrapped);
     TRY_VOID(image::check_fits(loaded.parsed.end, slot));
     if (!header.compressed()) return {};
     if (slot.mode != FOTA_BOOT_OVERWRITE)
@@ -74,13 +78,15 @@ Result<Checked> check(const Options& options, const std::string& key_file) {
         if (!loaded.parsed.header.encrypted() || !options.decrypt_with.empty()) return fail(std::move(out));
         return fail(std::move(out).with("hint", "name the private key of the device with --decrypt-with"));
     };
-    const auto clear = in_clear(loaded, options);
+    Bytes decrypted;
+    const auto clear = in_clear(loaded, options, decrypted);
     if (!clear && clear.error().code() == Errc::credentials_unusable) return fail(clear.error());
     if (!clear) return about(clear.error());
     const image::VerifyOptions as{.in_clear = !options.decrypt_with.empty(), .decompression = true};
     auto verdict = image::verify(*clear, loaded.parsed, keys, as);
     if (!verdict) return about(std::move(verdict.error()));
-    if (auto fits = check_size(loaded, *clear, slot); !fits) return about(std::move(fits.error()));
+    if (auto fits = check_size(loaded, *clear, slot, options.saved_as_wrapped); !fits)
+        return about(std::move(fits.error()));
     return Checked{std::move(loaded), std::move(*verdict)};
 }
 

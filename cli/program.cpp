@@ -58,26 +58,19 @@ Result<> open_log(const Globals& globals) {
     return {};
 }
 
-struct Entry {
-    std::string_view name;
-    void (*add)(CLI::App&, Program&);
-};
 /// In the order of the help text.
 constexpr Entry commands[]{{"key", add_key},       {"image", add_image},     {"imgtool", add_imgtool},
                            {"layout", add_layout}, {"release", add_release}, {"push", add_push},
                            {"device", add_device}, {"sim", add_sim},         {"provision", add_provision},
                            {"serial", add_serial}, {"bundle", add_bundle},   {"config", add_config}};
 
-/// Declaring all commands takes longer than some of them run: the one that the first word names is enough. All of them
-/// when it is none of theirs, for help and for "did you mean".
-void add_commands(CLI::App& root, Program& program, std::string_view first) {
-    if (first == "--version") return;
-    const auto* const named = std::ranges::find(commands, first, &Entry::name);
-    for (const auto& each : commands)
-        if (named == std::end(commands) || &each == named) each.add(root, program);
-}
-
 }  // namespace
+
+void add_named(CLI::App& app, Program& program, std::span<const Entry> entries, std::string_view word) {
+    const auto named = std::ranges::find(entries, word, &Entry::name);
+    for (const auto& each : entries)
+        if (named == entries.end() || &each == &*named) each.add(app, program);
+}
 
 Program::Program() : app_("fotactl takes a firmware image to a proven update on an nRF9160", "fotactl") {
     app_.set_version_flag("--version", "fotactl " FOTACTL_VERSION);
@@ -97,7 +90,8 @@ int Program::main(int argc, const char* const* argv) {
     std::signal(SIGPIPE, SIG_IGN);
     // Neither this program's options nor its configuration have a say in what a build asks of imgtool.
     if (argc > 1 && std::string_view(argv[1]) == "imgtool") return imgtool_main({argv + 2, argv + argc});
-    add_commands(app_, *this, argc > 1 ? argv[1] : "");
+    words = {argv + std::min(argc, 1), argv + argc};
+    if (word(0) != "--version") add_named(app_, *this, commands, word(0));
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

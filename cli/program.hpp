@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "cli/config.hpp"
 #include "cli/output.hpp"
@@ -18,6 +21,11 @@ class Program {
     Output out{globals};
     Config config;
 
+    /// The command line without the program's name.
+    std::vector<std::string_view> words;
+    /// Empty beyond its end.
+    std::string_view word(std::size_t index) const { return index < words.size() ? words[index] : std::string_view{}; }
+
     /// Called in a subcommand's parse callback: what to run once all options are known.
     void select(std::function<int()> run) { selected_ = std::move(run); }
 
@@ -28,6 +36,16 @@ class Program {
     CLI::App app_;
     std::function<int()> selected_;
 };
+
+/// A subcommand and what declares it.
+struct Entry {
+    std::string_view name;
+    void (*add)(CLI::App&, Program&);
+};
+
+/// Declaring all commands takes longer than some of them run: the one that `word` names is enough. All of them when it
+/// is none of theirs, for help and for "did you mean".
+void add_named(CLI::App& app, Program& program, std::span<const Entry> entries, std::string_view word);
 
 /// Adds the subcommand NAME with its help text; `run` is called with the options after parsing.
 /// Usage: auto& o = *std::make_shared<Options>() kept alive by the closure.

@@ -1,5 +1,8 @@
 #include "cli/slot_options.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.hpp"
 
 namespace fota::cli {
@@ -33,8 +36,21 @@ Result<image::Slot> to_slot(const SlotOptions& options) {
     return out;
 }
 
-std::uint32_t key_bytes(const image::Header& header) noexcept {
+void bind_saved_key(CLI::App& app, bool& saved_as_wrapped) {
+    app.add_flag("--save-enctlv", saved_as_wrapped,
+                 "the bootloader's trailer keeps the key of an encrypted image as it was wrapped "
+                 "(BOOT_SWAP_SAVE_ENCTLV)");
+}
+
+std::uint32_t key_bytes(const image::Parsed& parsed, bool saved_as_wrapped) noexcept {
+    const auto& header = parsed.header;
     if (!header.encrypted()) return 0;
+    if (saved_as_wrapped) {
+        constexpr std::array wrapped{image::tlv::enc_rsa2048, image::tlv::enc_aes_kw, image::tlv::enc_ec256,
+                                     image::tlv::enc_x25519, image::tlv::enc_x25519_sha512};
+        for (const auto& each : parsed.tlvs)
+            if (std::ranges::find(wrapped, each.type) != wrapped.end()) return each.length;
+    }
     return (header.flags & image::flag::encrypted_aes256) != 0 ? 32 : 16;
 }
 

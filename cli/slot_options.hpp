@@ -23,7 +23,10 @@ void bind_slot_options(CLI::App& app, SlotOptions& options);
 /// With size 0 where none was named. usage: a number that is none, or a slot of 0 bytes.
 Result<image::Slot> to_slot(const SlotOptions& options);
 
+/// For images that are there already: the flag --save-enctlv.
+void bind_saved_key(CLI::App& app, bool& saved_as_wrapped);
+
 /// What a swapping bootloader keeps of this image's key: see image::Slot::key_bytes.
-std::uint32_t key_bytes(const image::Header& header) noexcept;
+std::uint32_t key_bytes(const image::Parsed& parsed, bool saved_as_wrapped) noexcept;
 
 }  // namespace fota::cli

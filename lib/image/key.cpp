@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "image/image.hpp"
+#include "image/plain_key.hpp"
 
 namespace fota::image {
 namespace {
@@ -94,11 +95,26 @@ class Reader {
     Decoder decoder_;
 };
 
+/// Whether libcrypto finds anything at all in the bytes. What asks for nothing in particular takes whatever a reader of
+/// key pairs or of public keys does, and what is no key is then read once instead of four times.
+bool holds_something(BytesView bytes) {
+    thread_local Reader anything(0);
+    return anything.read(bytes, nullptr) != nullptr;
+}
+
 /// `selection`: which half is wanted.
 SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
     thread_local Reader public_keys(EVP_PKEY_PUBLIC_KEY);
     thread_local Reader key_pairs(EVP_PKEY_KEYPAIR);
     return (selection == EVP_PKEY_KEYPAIR ? key_pairs : public_keys).read(bytes, passphrase);
+}
+
+/// `private_half`: set to whether the key has one. nullptr: not a plain key, or one that libcrypto refuses.
+SharedKey read_plain(BytesView bytes, bool& private_half) {
+    const auto plain = PlainKey::find(bytes);
+    if (!plain) return nullptr;
+    private_half = plain->has_private_half();
+    return own(plain->make());
 }
 
 /// Calls `visit` with an EncryptedPrivateKeyInfo in DER, and with each one in PEM under whatever label; the content
@@ -346,10 +362,15 @@ Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
 }
 
 Result<PublicKey> PublicKey::parse(BytesView pem_or_der) {
+    bool private_half = false;
+    if (const auto plain = read_plain(pem_or_der, private_half)) return from_evp(plain.get());
     if (is_encrypted_key(pem_or_der))
         return unusable("expected a public key, found an encrypted private key: write its public half to a file first");
-    auto key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
-    if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    SharedKey key;
+    if (holds_something(pem_or_der)) {
+        key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
+        if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    }
     if (!key) return unusable("expected a public key in PEM or DER, found neither");
     return from_evp(key.get());
 }
@@ -388,11 +409,20 @@ Result<PrivateKey> PrivateKey::generate(KeyType type) {
 }
 
 Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* passphrase) {
+    PrivateKey out;
+    bool private_half = false;
+    if (auto plain = read_plain(pem_or_der, private_half)) {
+        TRY(out.public_, PublicKey::from_evp(plain.get()));
+        if (!private_half) return unusable("expected a private key, found a public key");
+        out.key_ = std::move(plain);
+        return out;
+    }
     const bool encrypted = is_encrypted_key(pem_or_der);
     if (encrypted && passphrase == nullptr)
         return fail(Errc::credentials_unusable, "expected a passphrase for the encrypted private key, found none");
     if (encrypted) TRY_VOID(check_cost(pem_or_der));
-    PrivateKey out;
+    if (!encrypted && passphrase == nullptr && !holds_something(pem_or_der))
+        return unusable("expected a private key in PEM or DER, found neither");
     out.key_ = decode(pem_or_der, EVP_PKEY_KEYPAIR, passphrase);
     if (!out.key_ && encrypted)
         return fail(Errc::credentials_unusable, "expected the passphrase of the encrypted private key, found another");
@@ -429,6 +459,7 @@ Result<Secret<std::string>> PrivateKey::pem(const Passphrase* passphrase) const 
 }
 
 bool is_encrypted_key(BytesView pem_or_der) {
+    if (PlainKey::find(pem_or_der)) return false;
     const auto text = as_text(pem_or_der);
     if (text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
         text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)

@@ -28,6 +28,14 @@ class Help(Case):
         run = self.run_fotactl("config", "show", "--help", expect=0)
         self.assertIn("origin", run.out)
 
+    def test_help_of_a_group_names_all_its_commands_and_that_of_one_all_its_options(self):
+        run = self.run_fotactl("image", "--help", expect=0)
+        for word in ("sign", "verify", "show"):
+            self.assertRegex(run.out, rf"(?m)^  {word}\b")
+        # Options before the command's name do not hide it.
+        self.assertIn("--pad-header", self.run_fotactl("image", "--no-color", "sign", "--help", expect=0).out)
+        self.assertIn("--decrypt-with", self.run_fotactl("image", "verify", "--help", expect=0).out)
+
     def test_nothing_at_all_is_a_request_for_help(self):
         self.assertIn("--help", self.run_fotactl(expect=0).out)
 
@@ -38,6 +46,9 @@ class Help(Case):
 
 
 class Misspelt(Case):
+    def test_command_of_a_group(self):
+        self.assertIn("did you mean verify?", self.run_fotactl("image", "verfy", expect=2).err)
+
     def test_command(self):
         run = self.run_fotactl("confg", expect=2)
         self.assertIn("confg", run.err)

@@ -160,6 +160,27 @@ class Slot(Sign):
         self.assertEqual([each["limit"] for each in shown if (each["slot_size"], each["mode"]) == (0x40000, "scratch")][0],
                          260560 - 64)
 
+    def test_verify_counts_the_keys_as_the_bootloader_keeps_them(self):
+        self.write("device.pem", (KEYS / "rsa2048-enc.pem").read_bytes(), 0o600)
+        self.write("large.bin", random.Random(7).randbytes(259_200))
+        made = self.sign("--encrypt-to", KEYS / "rsa2048-enc.pub.pem", key="rsa2048.pem", payload="large.bin").result["size"]
+        self.assertTrue(260560 - 512 < made <= 260560 - 32, made)
+        slot = ("--slot-size", "256K", "--max-sectors", "128")
+        verify = ("image", "verify", "--key", KEYS / "rsa2048.pub.pem", "--decrypt-with", "device.pem", *slot, "out.bin")
+        self.run_json(*verify, "--boot-mode", "scratch", expect=0)
+        run = self.run_json(*verify, "--boot-mode", "scratch", "--save-enctlv", expect=5)
+        self.assertEqual(run.result["error"]["code"], "image-too-large")
+        self.assertIn("at most 260,048 bytes", run.result["error"]["message"])
+        self.run_json(*verify, "--boot-mode", "overwrite", "--save-enctlv", expect=0)
+        for options, limit in ((), 260560 - 32), (("--save-enctlv",), 260560 - 512):
+            fits = self.run_json("image", "show", "out.bin", "--slot-size", "256K", *options, expect=0).result["fits"]
+            self.assertEqual([each["limit"] for each in fits if (each["slot_size"], each["mode"]) == (0x40000, "scratch")][0],
+                             limit)
+        # Of an image in clear nothing is kept.
+        self.sign(key="rsa2048.pem", payload="large.bin")
+        verify = ("image", "verify", "--key", KEYS / "rsa2048.pub.pem", *slot, "--boot-mode", "scratch", "out.bin")
+        self.run_json(*verify, "--save-enctlv", expect=0)
+
     def test_verify_knows_the_slot_too(self):
         self.write("large.bin", random.Random(6).randbytes(259_000))
         self.sign(key="p256.pem", payload="large.bin")

@@ -3,9 +3,10 @@
 
 using namespace fota;
 
-/// libcrypto takes and gives back much memory for one key: without this most of the time goes into fresh pages.
+/// libcrypto takes and gives back much memory for one key: without this most of the time goes into fresh pages, and
+/// into who called whom for each block. Whoever looks for a fault asks for that: ASAN_OPTIONS=malloc_context_size=30.
 extern "C" const char* __asan_default_options() {
-    return "quarantine_size_mb=1:max_malloc_fill_size=0";
+    return "quarantine_size_mb=1:max_malloc_fill_size=0:malloc_context_size=1";
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,0 +1,3 @@
+// toml++'s code out of its headers: see cli/CMakeLists.txt.
+#define TOML_IMPLEMENTATION
+#include <toml++/toml.h>
