@@ -16,6 +16,7 @@
 #include "adapters/wait.hpp"
 #include "base/text.hpp"
 
+#include "base/unpredictable.hpp"
 namespace fota::adapters {
 
 namespace asio = boost::asio;
@@ -61,6 +62,11 @@ coap::Message to_message(const coap_pdu_t* pdu) {
 }
 
 /// Options (in ascending order, as libcoap wants them) and payload; false when they do not fit.
+std::uint64_t random_seed() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
 bool fill(coap_pdu_t* pdu, const coap::Message& message) {
     // By number, then by place in the message. (std::stable_sort of libstdc++ 12 is deprecated code to clang 19.)
     std::vector<const coap::Option*> options;
@@ -155,11 +161,11 @@ struct LibcoapClient::Session {
 
 struct LibcoapClient::State : std::enable_shared_from_this<State> {
     State(asio::any_io_executor executor_in, Options options_in)
-        : executor(std::move(executor_in)), options(options_in), random(std::random_device{}()) {}
+        : executor(std::move(executor_in)), options(options_in), random(random_seed()) {}
 
     asio::any_io_executor executor;
     Options options;
-    std::mt19937_64 random;
+    Unpredictable random;
     RequestHandler request_handler;
     NotifyHandler notify_handler;
     GoneHandler gone_handler;

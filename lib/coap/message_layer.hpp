@@ -8,13 +8,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "base/strong.hpp"
 #include "base/time.hpp"
+#include "base/unpredictable.hpp"
 #include "coap/message.hpp"
 
 namespace fota::coap {
@@ -121,7 +121,7 @@ class MessageLayer {
 
     Sink& sink_;
     Limits limits_;
-    std::mt19937_64 random_;
+    Unpredictable random_;
     std::uint64_t next_exchange_ = 1;
     std::unordered_map<SessionId, std::unique_ptr<PeerState>> peers_;
     std::unordered_map<ExchangeId, std::unique_ptr<Exchange>> exchanges_;

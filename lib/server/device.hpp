@@ -4,10 +4,10 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "base/unpredictable.hpp"
 #include "coap/block1_sender.hpp"
 #include "ports/clock.hpp"
 #include "ports/coap_endpoint.hpp"
@@ -23,7 +23,7 @@ namespace fota::server {
 class Device final : public ports::DeviceLink {
   public:
     Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-           LinkProfile profile, std::mt19937_64& random, PackageSource& packages);
+           LinkProfile profile, Unpredictable& random, PackageSource& packages);
 
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
@@ -100,7 +100,7 @@ class Device final : public ports::DeviceLink {
     /// How long it listens after it was heard: at first what a device in queue mode has to wait at least
     /// (MAX_TRANSMIT_WAIT, LwM2M Transport 1.1 section 6.6.2), then what was seen.
     Milliseconds listens_{93'000};
-    std::mt19937_64& random_;
+    Unpredictable& random_;
     PackageSource& packages_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/cloned_generator.hpp"
+
 using namespace fota;
 using namespace fota::coap;
 using namespace std::chrono_literals;
@@ -78,6 +80,21 @@ TEST_F(MessageLayerTest, TheDoublingEndsAtTheLongestTimeout) {
     }
     advance(5000ms);
     EXPECT_EQ(peer.completions.size(), 1u);
+}
+
+TEST_F(MessageLayerTest, WhoHasSeenManyTokensDoesNotKnowTheNext) {
+    const auto token = [&] {
+        auto request = make_request(Code::get, "/3/0/3");
+        layer.start(now, session, request, {});
+        std::uint64_t out = 0;
+        const auto bytes = peer.sent.back().token.view();
+        for (std::size_t i = bytes.size(); i-- > 0;) out = out << 8 | bytes[i];
+        receive(reply_to(peer.sent.back(), Code::content));
+        return out;
+    };
+    fota::test::ClonedGenerator clone;
+    while (!clone.complete()) clone.observe(token());
+    EXPECT_NE(clone.next(), token());
 }
 
 TEST_F(MessageLayerTest, TellsElapsedTimeAndResends) {
