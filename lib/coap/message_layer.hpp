@@ -110,13 +110,13 @@ class MessageLayer {
     PeerState& peer(SessionId session);
     void transmit(SessionId session, BytesView datagram);
     void expire(PeerState& state, Instant now) const;
-    void remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const;
+    void remember(PeerState& state, Instant now, std::size_t what, std::uint16_t id, Bytes reply) const;
     void finish(ExchangeId exchange, Result<Reply> reply);
     void schedule(ExchangeId exchange, Instant deadline);
     void unschedule(ExchangeId exchange);
     void send_empty(SessionId session, Type type, std::uint16_t id);
-    void receive_request(Instant now, SessionId session, Message message);
-    void receive_response(Instant now, SessionId session, Message message);
+    void receive_request(Instant now, SessionId session, std::size_t what, Message message);
+    void receive_response(Instant now, SessionId session, std::size_t what, Message message);
     void receive_ack_or_reset(Instant now, SessionId session, Message message);
 
     Sink& sink_;

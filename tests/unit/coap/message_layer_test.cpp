@@ -168,6 +168,24 @@ TEST_F(MessageLayerTest, ARepeatedRequestIsAnsweredFromMemory) {
     EXPECT_EQ(peer.requests.size(), 2u);
 }
 
+TEST_F(MessageLayerTest, ARepeatedIdWithOtherContentsIsAnotherMessage) {
+    peer.answer.message.code = Code::created;
+    auto update = make_request(Code::post, "/rd/1");
+    update.id = 5;
+    update.token = Token(Bytes{1});
+    receive(update);
+    // After a reboot the client counts from the beginning, on the same port.
+    auto anew = make_request(Code::post, "/rd");
+    anew.id = 5;
+    anew.token = Token(Bytes{1});
+    receive(anew);
+    ASSERT_EQ(peer.requests.size(), 2u);
+    EXPECT_EQ(peer.requests[1].path(), "/rd");
+    receive(anew);  // and this is a copy
+    EXPECT_EQ(peer.requests.size(), 2u);
+    EXPECT_EQ(peer.sent.size(), 3u);
+}
+
 TEST_F(MessageLayerTest, RejectsWhatItCannotProcess) {
     layer.receive(now, session, from_hex("44017d3401").value());  // CON, token cut short
     ASSERT_EQ(peer.sent.size(), 1u);
