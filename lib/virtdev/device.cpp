@@ -287,7 +287,7 @@ awaitable<void> Device::register_or_disconnect() {
 
 awaitable<Result<ports::Peer>> Device::connect() {
     // Named, since GCC 12 destroys temporaries of an awaited expression twice.
-    ports::Credentials credentials{config_.credentials.identity, config_.credentials.key.clone()};
+    auto credentials = config_.credentials.clone();
     auto connecting = endpoint_.connect(config_.server, std::move(credentials));
     auto ended = co_await (std::move(connecting) || until_dead());
     if (ended.index() == 1) co_return fail(Errc::cancelled, "the device lost power");

@@ -22,7 +22,7 @@ namespace fota::virtdev {
 struct DeviceConfig {
     std::string endpoint;            ///< ep=
     std::string server;              ///< HOST:PORT
-    ports::Credentials credentials;  ///< empty identity: plain CoAP
+    ports::Credentials credentials;  ///< neither a key nor a certificate: plain CoAP
     std::chrono::seconds lifetime{60};
     QuirkSet quirks;
     coap::Retry retry{};                   ///< of its own requests
