@@ -34,6 +34,7 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, coap::Format format) override;
     boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path, std::string arguments) override;
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
+    boost::asio::awaitable<Result<bool>> end_transfer(ports::UnfinishedTransfer left) override;
     Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
     /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is

@@ -120,6 +120,7 @@ class Device {
     std::deque<Outgoing> outgoing_;
     std::optional<Instant> reboot_due_;
     std::optional<Instant> update_due_;
+    std::optional<Instant> check_due_;  ///< of a package that is complete
     bool register_again_ = false;
     Instant last_traffic_{};
     Instant last_block_{};  ///< of a push
