@@ -113,6 +113,11 @@ TEST(ClientTransfer, APushAfterAFetchThatWasLeftIsResetFirst) {
     EXPECT_TRUE(stepped(world, update::Step::reset));
 }
 
+TEST(ClientTransfer, AnAcknowledgementThatLooksLikeTheLastOneIsOneOfItsBlock) {
+    World world({.quirks = stock({Quirk::echo_without_more})});
+    EXPECT_EQ(expect_updated(world).bytes_sent, world.new_image.size());
+}
+
 TEST(ClientTransfer, AnExampleThatIsAlwaysDownloadingIsNeverExecuted) {
     World world({.quirks = stock({Quirk::always_downloading, Quirk::no_accept, Quirk::silent_duplicates})});
     const auto report = world.push();
