@@ -1,11 +1,14 @@
 #include "adapters/dtls_certificate.hpp"
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <memory>
+#include <string_view>
+#include <vector>
 
 namespace fota::adapters {
 namespace {
@@ -14,6 +17,7 @@ struct Free {
     void operator()(BIO* it) const noexcept { BIO_free(it); }
     void operator()(X509* it) const noexcept { X509_free(it); }
     void operator()(EVP_PKEY* it) const noexcept { EVP_PKEY_free(it); }
+    void operator()(X509_STORE* it) const noexcept { X509_STORE_free(it); }
     void operator()(GENERAL_NAMES* it) const noexcept { GENERAL_NAMES_free(it); }
     void operator()(unsigned char* it) const noexcept { OPENSSL_free(it); }
 };
@@ -24,6 +28,8 @@ using Owned = std::unique_ptr<T, Free>;
 constexpr long longest_client_chain = 8 * 1024;
 // OpenSSL's level 2: at least 112 bits, no SHA-1. The context's own level is 0 for the sake of CCM_8.
 constexpr int certificate_strength = 2;
+constexpr const char* curves = "P-256:P-384";
+constexpr const char* signatures = "ECDSA+SHA256:ECDSA+SHA384";
 
 Owned<BIO> reader(BytesView pem) {
     return Owned<BIO>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
@@ -36,6 +42,47 @@ Owned<X509> next_certificate(BIO* from) {
 Failure unusable(std::string message) {
     ERR_clear_error();
     return fail(Error(Errc::credentials_unusable, std::move(message)));
+}
+
+struct Own {
+    Owned<X509> certificate;
+    std::vector<Owned<X509>> issuers;
+    Owned<EVP_PKEY> key;
+};
+
+/// `whose`: "server" or "device".
+Result<Own> own_of(BytesView pem, const Secret<Bytes>& key_pem, std::string_view whose) {
+    Own out;
+    const auto chain = reader(pem);
+    out.certificate = next_certificate(chain.get());
+    if (!out.certificate) return unusable(fmt::format("expected the {}'s certificate in PEM, found none", whose));
+    while (auto issuer = next_certificate(chain.get())) out.issuers.push_back(std::move(issuer));
+    const auto source = reader(key_pem.reveal());
+    out.key.reset(PEM_read_bio_PrivateKey(
+        source.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+    if (!out.key)
+        return unusable(
+            fmt::format("expected the {}'s private key in PEM without a passphrase, found something else", whose));
+    if (EVP_PKEY_get_base_id(out.key.get()) != EVP_PKEY_EC)
+        return unusable(
+            fmt::format("expected an elliptic-curve key of the {} (ECDHE-ECDSA), found another kind", whose));
+    ERR_clear_error();  // the end of a PEM file is an error to OpenSSL
+    return out;
+}
+
+Result<std::vector<Owned<X509>>> anchors_of(BytesView pem, std::string_view whose) {
+    std::vector<Owned<X509>> out;
+    const auto source = reader(pem);
+    while (auto anchor = next_certificate(source.get())) out.push_back(std::move(anchor));
+    ERR_clear_error();
+    if (out.empty()) return unusable(fmt::format("expected the certificates of the {} in PEM, found none", whose));
+    return out;
+}
+
+void ask_of_peers(X509_VERIFY_PARAM* asked) {
+    // The issuer that was named is trusted, and not whoever issued that one.
+    X509_VERIFY_PARAM_set_flags(asked, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_auth_level(asked, certificate_strength);
 }
 
 std::optional<std::string> text_of(const ASN1_STRING* value) {
@@ -51,37 +98,48 @@ std::optional<std::string> text_of(const ASN1_STRING* value) {
 }  // namespace
 
 Result<> use_certificate(ssl_ctx_st* context, const ServerCertificate& certificate) {
-    const auto chain = reader(certificate.chain);
-    const auto own = next_certificate(chain.get());
-    if (!own) return unusable("expected the server's certificate in PEM, found none");
-    const auto key_source = reader(certificate.key.reveal());
-    const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(
-        key_source.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
-    if (!key) return unusable("expected the server's private key in PEM without a passphrase, found something else");
-    if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_EC)
-        return unusable("expected an elliptic-curve key of the server (ECDHE-ECDSA), found another kind");
-    if (SSL_CTX_use_certificate(context, own.get()) != 1 || SSL_CTX_use_PrivateKey(context, key.get()) != 1 ||
-        SSL_CTX_check_private_key(context) != 1)
+    TRY(const auto own, own_of(certificate.chain, certificate.key, "server"));
+    if (SSL_CTX_use_certificate(context, own.certificate.get()) != 1 ||
+        SSL_CTX_use_PrivateKey(context, own.key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
         return unusable("expected the private key of the server's certificate, found another one's");
-    while (const auto issuer = next_certificate(chain.get()))
+    for (const auto& issuer : own.issuers)
         if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1) return unusable("the server's chain was not accepted");
-    const auto anchors = reader(certificate.client_ca);
-    int count = 0;
-    while (const auto anchor = next_certificate(anchors.get())) {
+    TRY(const auto anchors, anchors_of(certificate.client_ca, "devices' issuers"));
+    for (const auto& anchor : anchors)
         if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), anchor.get()) != 1 ||
             SSL_CTX_add_client_CA(context, anchor.get()) != 1)
             return unusable("a certificate of the devices' issuers was not accepted");
-        ++count;
-    }
-    ERR_clear_error();  // the end of a PEM file is an error to OpenSSL
-    if (count == 0) return unusable("expected the certificates of the devices' issuers in PEM, found none");
-    // The issuer that was named is trusted, and not whoever issued that one.
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
-    X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(context), certificate_strength);
+    ask_of_peers(SSL_CTX_get0_param(context));
     SSL_CTX_set_max_cert_list(context, longest_client_chain);
-    if (SSL_CTX_set1_groups_list(context, "P-256:P-384") != 1 ||
-        SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256:ECDSA+SHA384") != 1)
+    if (SSL_CTX_set1_groups_list(context, curves) != 1 || SSL_CTX_set1_sigalgs_list(context, signatures) != 1)
         return unusable("OpenSSL offers no ECDSA on P-256");
+    return {};
+}
+
+Result<> use_certificate(ssl_st* session, const ports::ClientCertificate& certificate, const std::string& host) {
+    TRY(const auto own, own_of(certificate.chain, certificate.key, "device"));
+    if (SSL_use_certificate(session, own.certificate.get()) != 1 || SSL_use_PrivateKey(session, own.key.get()) != 1 ||
+        SSL_check_private_key(session) != 1)
+        return unusable("expected the private key of the device's certificate, found another one's");
+    for (const auto& issuer : own.issuers)
+        if (SSL_add1_chain_cert(session, issuer.get()) != 1) return unusable("the device's chain was not accepted");
+    TRY(const auto anchors, anchors_of(certificate.server_ca, "server's issuers"));
+    const Owned<X509_STORE> store(X509_STORE_new());
+    for (const auto& anchor : anchors)
+        if (!store || X509_STORE_add_cert(store.get(), anchor.get()) != 1)
+            return unusable("a certificate of the server's issuers was not accepted");
+    SSL_set1_verify_cert_store(session, store.get());
+    auto* asked = SSL_get0_param(session);
+    ask_of_peers(asked);
+    const auto& name = certificate.server_name.empty() ? host : certificate.server_name;
+    if (name.empty() || (X509_VERIFY_PARAM_set1_ip_asc(asked, name.c_str()) != 1 &&
+                         X509_VERIFY_PARAM_set1_host(asked, name.c_str(), name.size()) != 1))
+        return unusable("expected a name or an address that the server's certificate is issued for, found none");
+    // OpenSSL's own verdict: whoever set a callback of its own might be more lenient.
+    SSL_set_verify(session, SSL_VERIFY_PEER, [](int good, X509_STORE_CTX*) { return good; });
+    if (SSL_set1_groups_list(session, curves) != 1 || SSL_set1_sigalgs_list(session, signatures) != 1)
+        return unusable("OpenSSL offers no ECDSA on P-256");
+    ERR_clear_error();  // a name is no address to OpenSSL
     return {};
 }
 

@@ -1,5 +1,6 @@
-// X.509 for the server's side of DTLS (OMA LwM2M Transport 1.1 section 5.2.8.4): the server's certificate, who may
-// issue devices' certificates, and which endpoint a device's certificate speaks for.
+// X.509 for DTLS (OMA LwM2M Transport 1.1 section 5.2.8.4): on the server's side its certificate, who may issue
+// devices' certificates, and which endpoint a device's certificate speaks for; on the client's side its own certificate
+// and what it asks of the server's.
 #pragma once
 
 #include <optional>
@@ -8,8 +9,10 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "ports/coap_endpoint.hpp"
 
 struct ssl_ctx_st;
+struct ssl_st;
 struct x509_st;
 
 namespace fota::adapters {
@@ -23,6 +26,11 @@ struct ServerCertificate {
 /// Errors: credentials_unusable, saying which of the three is wrong and never what is in the key. The device must then
 /// present a certificate in every handshake that does not use a pre-shared key; the caller sets the verify callback.
 Result<> use_certificate(ssl_ctx_st* context, const ServerCertificate& certificate);
+
+/// For a client, before the server has answered: the server must present a certificate that leads to one of
+/// `server_ca`, that has not expired, and that is issued for `server_name`, or where that is empty for `host`, a name
+/// or an address. Errors: credentials_unusable, as above.
+Result<> use_certificate(ssl_st* session, const ports::ClientCertificate& certificate, const std::string& host);
 
 /// The one name in subjectAltName (a URI such as "urn:imei:350457790000000", or a DNS name); without any, the one
 /// common name of the subject. nullopt when there is none, more than one, an empty one, or one with a zero byte in it:

@@ -12,9 +12,11 @@
 #include <optional>
 #include <random>
 
+#include "adapters/dtls_certificate.hpp"
 #include "adapters/net_address.hpp"
 #include "adapters/wait.hpp"
 #include "base/text.hpp"
+#include "base/unpredictable.hpp"
 
 namespace fota::adapters {
 
@@ -58,6 +60,11 @@ coap::Message to_message(const coap_pdu_t* pdu) {
     const std::uint8_t* data = nullptr;
     if (coap_get_data(pdu, &size, &data) != 0) message.payload.assign(data, data + size);
     return message;
+}
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
 /// Options (in ascending order, as libcoap wants them) and payload; false when they do not fit.
@@ -129,6 +136,7 @@ struct LibcoapClient::Session {
     bool ended = false;
     bool in_libcoap = false;  ///< coap_io_process() is on the stack: nothing of libcoap's may be freed
     std::string alert;
+    bool refused_server = false;  ///< the alert was ours
 
     Session() = default;
     Session(const Session&) = delete;
@@ -155,11 +163,11 @@ struct LibcoapClient::Session {
 
 struct LibcoapClient::State : std::enable_shared_from_this<State> {
     State(asio::any_io_executor executor_in, Options options_in)
-        : executor(std::move(executor_in)), options(options_in), random(std::random_device{}()) {}
+        : executor(std::move(executor_in)), options(options_in), random(random_seed()) {}
 
     asio::any_io_executor executor;
     Options options;
-    std::mt19937_64 random;
+    Unpredictable random;
     RequestHandler request_handler;
     NotifyHandler notify_handler;
     GoneHandler gone_handler;
@@ -175,7 +183,8 @@ struct LibcoapClient::State : std::enable_shared_from_this<State> {
     void watch(const std::shared_ptr<Session>& session);
     void process(const std::shared_ptr<Session>& session);
     void end(SessionId id, bool silent);
-    Result<std::shared_ptr<Session>> open(const Address& remote, const ports::Credentials& credentials);
+    Result<std::shared_ptr<Session>> open(const Address& remote, const ports::Credentials& credentials,
+                                          const std::string& host);
 };
 
 // ---- what libcoap calls
@@ -270,16 +279,20 @@ struct LibcoapClient::Callbacks {
     }
     static void tls_info(const SSL* ssl, int where, int value) {
         auto* self = static_cast<Session*>(SSL_get_ex_data(ssl, tls_index()));
-        if (self != nullptr && (where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
-            self->alert = SSL_alert_desc_string_long(value);
+        // Its own alert tells why it ended the handshake: the server's certificate.
+        const bool ours = (where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && (value >> 8) == SSL3_AL_FATAL;
+        if (self == nullptr || (!ours && (where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT)) return;
+        self->alert = SSL_alert_desc_string_long(value);
+        self->refused_server = ours;
     }
 };
 
 // ---- sessions
 
 Result<std::shared_ptr<LibcoapClient::Session>> LibcoapClient::State::open(const Address& remote,
-                                                                           const ports::Credentials& credentials) {
-    const bool secure = !credentials.identity.empty();
+                                                                           const ports::Credentials& credentials,
+                                                                           const std::string& host) {
+    const bool secure = credentials.secure();
     const auto session = std::make_shared<Session>();
     session->state = this;
     session->peer = ports::Peer{SessionId{next_session++}, to_text(remote), credentials.identity, secure};
@@ -299,7 +312,16 @@ Result<std::shared_ptr<LibcoapClient::Session>> LibcoapClient::State::open(const
     const auto server = to_libcoap(remote);
     const auto local = to_libcoap(Address(remote.protocol(), options.local_port));
     const auto* local_or_any = options.local_port != 0 ? &local : nullptr;
-    if (secure) {
+    if (credentials.certificate) {
+        // The certificates themselves are set below, on OpenSSL's session: libcoap takes them too, yet checks no name.
+        auto name = credentials.certificate->server_name;
+        coap_dtls_pki_t setup{};
+        setup.version = COAP_DTLS_PKI_SETUP_VERSION;
+        setup.verify_peer_cert = 1;
+        if (!name.empty()) setup.client_sni = name.data();
+        session->connected.emplace(executor, now() + options.handshake_time);
+        session->session = coap_new_client_session_pki(context, local_or_any, &server, COAP_PROTO_DTLS, &setup);
+    } else if (secure) {
         coap_dtls_cpsk_t setup{};
         setup.version = COAP_DTLS_CPSK_SETUP_VERSION;
         setup.psk_info.identity = {credentials.identity.size(),
@@ -325,6 +347,14 @@ Result<std::shared_ptr<LibcoapClient::Session>> LibcoapClient::State::open(const
         if (tls != nullptr && library == COAP_TLS_LIBRARY_OPENSSL) {
             SSL_set_ex_data(tls, Callbacks::tls_index(), session.get());
             SSL_set_info_callback(tls, Callbacks::tls_info);
+            // One ClientHello has left; the one that counts follows, with the server's cookie.
+            if (credentials.certificate) TRY_VOID(use_certificate(tls, *credentials.certificate, host));
+            if (credentials.certificate && !options.certificate_suites.empty() &&
+                SSL_set_cipher_list(tls, (options.certificate_suites + ":@SECLEVEL=0").c_str()) != 1)
+                return fail(Errc::credentials_unusable, "OpenSSL offers none of these suites");
+        } else if (credentials.certificate) {
+            return fail(Errc::credentials_unusable,
+                        "expected a libcoap on OpenSSL for certificates, found another one");
         }
     }
     this->local = to_text(from_libcoap(*coap_session_get_addr_local(session->session)));
@@ -432,7 +462,8 @@ void LibcoapClient::close(const ports::Peer& peer) {
 asio::awaitable<Result<ports::Peer>> LibcoapClient::connect(std::string address, ports::Credentials credentials) {
     const auto state = state_;
     CO_TRY(const auto remote, co_await resolve(address));
-    CO_TRY(const auto session, state->open(remote, credentials));
+    CO_TRY(const auto named, parse_host_port(address));
+    CO_TRY(const auto session, state->open(remote, credentials, named.host));
     const auto id = session->peer.session;
     if (!session->connected) co_return session->peer;
     const auto outcome = co_await session->connected->wait();
@@ -453,10 +484,14 @@ asio::awaitable<Result<ports::Peer>> LibcoapClient::connect(std::string address,
             Error(Errc::timed_out, fmt::format("expected a DTLS server at {}, found nothing listening", address))
                 .with("address", address));
     ++state->statistics.refused[session->alert];
+    const auto expected = session->refused_server
+                              ? fmt::format("expected the server at {} to prove by its certificate who it is", address)
+                          : credentials.certificate
+                              ? fmt::format("expected the server at {} to accept the certificate", address)
+                              : fmt::format("expected the server at {} to accept the identity \"{}\"", address,
+                                            printable(credentials.identity));
     co_return fail(
-        Error(Errc::authentication_failed,
-              fmt::format("expected the server at {} to accept the identity \"{}\", found the handshake refused: {}",
-                          address, printable(credentials.identity), session->alert))
+        Error(Errc::authentication_failed, fmt::format("{}, found the handshake refused: {}", expected, session->alert))
             .with("alert", session->alert)
             .with("address", address));
 }

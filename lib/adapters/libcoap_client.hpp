@@ -27,6 +27,8 @@ class LibcoapClient final : public ports::CoapEndpoint {
         /// A repeated request is answered from memory (RFC 7252 section 4.2). Zephyr's engine does not: it sees it
         /// twice.
         bool deduplicate = true;
+        /// What it offers where it has a certificate, as OpenSSL names cipher suites; empty: what libcoap offers.
+        std::string certificate_suites = {};
     };
 
     explicit LibcoapClient(boost::asio::any_io_executor executor) : LibcoapClient(std::move(executor), Options{}) {}
@@ -43,8 +45,8 @@ class LibcoapClient final : public ports::CoapEndpoint {
     void on_request(RequestHandler handler) override;
     void on_notify(NotifyHandler handler) override;
     void on_gone(GoneHandler handler) override;
-    /// Plain CoAP when the credentials have no identity. authentication_failed carries the server's alert, when there
-    /// was one.
+    /// authentication_failed carries the server's alert, or the one that its certificate was answered with.
+    /// credentials_unusable: a certificate or key that is none.
     boost::asio::awaitable<Result<ports::Peer>> connect(std::string address, ports::Credentials credentials) override;
     void abandon(ports::SessionId session) override;
     /// As a power cut does: nothing is sent.

@@ -300,7 +300,7 @@ bool UdpEndpoint::notification(SessionId session, const coap::Message& message) 
 }
 
 asio::awaitable<Result<ports::Peer>> UdpEndpoint::connect(std::string address, ports::Credentials credentials) {
-    if (dtls_ || !credentials.identity.empty())
+    if (dtls_ || credentials.secure())
         co_return fail(
             Error(Errc::address_unusable, "expected the device to begin a DTLS session, found a server told to")
                 .with("address", address));

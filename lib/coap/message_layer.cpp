@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <string_view>
 
 namespace fota::coap {
 
@@ -20,6 +22,7 @@ struct MessageLayer::Exchange {
 };
 
 struct MessageLayer::Remembered {
+    std::size_t what;  ///< a hash of the whole message
     std::uint16_t id;
     Instant until;
     Bytes reply;  ///< what the message was answered with; empty: nothing
@@ -188,9 +191,9 @@ void MessageLayer::expire(PeerState& state, Instant now) const {
         state.remembered.pop_front();
 }
 
-void MessageLayer::remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const {
+void MessageLayer::remember(PeerState& state, Instant now, std::size_t what, std::uint16_t id, Bytes reply) const {
     if (!limits_.deduplicate) return;
-    state.remembered.push_back({id, now + limits_.exchange_lifetime, std::move(reply)});
+    state.remembered.push_back({what, id, now + limits_.exchange_lifetime, std::move(reply)});
     expire(state, now);
 }
 
@@ -209,22 +212,25 @@ void MessageLayer::receive(Instant now, SessionId session, BytesView datagram) {
     }
     auto& state = peer(session);
     expire(state, now);
+    // A copy is the same in every byte. Zephyr begins with the same message ids after each reboot, so that in clear, on
+    // the same port, its new Register has the id of something that was answered before.
+    const auto what = std::hash<std::string_view>{}(as_text(datagram));
     for (const auto& known : state.remembered)
-        if (known.id == message->id) {
+        if (known.id == message->id && known.what == what) {
             const Bytes reply = known.reply;
             if (!reply.empty()) transmit(session, reply);
             return;
         }
     if (is_request(message->code)) {
-        receive_request(now, session, std::move(*message));
+        receive_request(now, session, what, std::move(*message));
     } else if (is_response(message->code)) {
-        receive_response(now, session, std::move(*message));
+        receive_response(now, session, what, std::move(*message));
     } else if (message->type == Type::con) {
         send_empty(session, Type::rst, message->id);  // a ping, or a reserved code
     }
 }
 
-void MessageLayer::receive_request(Instant now, SessionId session, Message message) {
+void MessageLayer::receive_request(Instant now, SessionId session, std::size_t what, Message message) {
     auto answer = sink_.request(session, message);
     if (answer.kind == Answer::Kind::silence) return;
     Message reply;
@@ -242,11 +248,11 @@ void MessageLayer::receive_request(Instant now, SessionId session, Message messa
     }
     auto encoded = encode(reply);
     if (!encoded) return;
-    remember(peer(session), now, message.id, *encoded);
+    remember(peer(session), now, what, message.id, *encoded);
     transmit(session, *encoded);
 }
 
-void MessageLayer::receive_response(Instant now, SessionId session, Message message) {
+void MessageLayer::receive_response(Instant now, SessionId session, std::size_t what, Message message) {
     auto& state = peer(session);
     const auto it = state.by_token.find(message.token);
     // A response to a request only: an exchange of our own separate response waits for an acknowledgement.
@@ -258,11 +264,11 @@ void MessageLayer::receive_response(Instant now, SessionId session, Message mess
         empty.type = wanted ? Type::ack : Type::rst;
         empty.id = message.id;
         if (const auto datagram = encode(empty)) {
-            if (wanted) remember(peer(session), now, message.id, *datagram);
+            if (wanted) remember(peer(session), now, what, message.id, *datagram);
             transmit(session, *datagram);
         }
     } else if (wanted) {
-        remember(peer(session), now, message.id, {});
+        remember(peer(session), now, what, message.id, {});
     }
     if (!expected) return;
     const auto found = exchanges_.find(id);

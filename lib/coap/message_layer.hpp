@@ -8,13 +8,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "base/strong.hpp"
 #include "base/time.hpp"
+#include "base/unpredictable.hpp"
 #include "coap/message.hpp"
 
 namespace fota::coap {
@@ -112,19 +112,19 @@ class MessageLayer {
     PeerState& peer(SessionId session);
     void transmit(SessionId session, BytesView datagram);
     void expire(PeerState& state, Instant now) const;
-    void remember(PeerState& state, Instant now, std::uint16_t id, Bytes reply) const;
+    void remember(PeerState& state, Instant now, std::size_t what, std::uint16_t id, Bytes reply) const;
     void finish(ExchangeId exchange, Result<Reply> reply);
     std::vector<ExchangeId> exchanges_with(SessionId session) const;
     void schedule(ExchangeId exchange, Instant deadline);
     void unschedule(ExchangeId exchange);
     void send_empty(SessionId session, Type type, std::uint16_t id);
-    void receive_request(Instant now, SessionId session, Message message);
-    void receive_response(Instant now, SessionId session, Message message);
+    void receive_request(Instant now, SessionId session, std::size_t what, Message message);
+    void receive_response(Instant now, SessionId session, std::size_t what, Message message);
     void receive_ack_or_reset(Instant now, SessionId session, Message message);
 
     Sink& sink_;
     Limits limits_;
-    std::mt19937_64 random_;
+    Unpredictable random_;
     std::uint64_t next_exchange_ = 1;
     std::unordered_map<SessionId, std::unique_ptr<PeerState>> peers_;
     std::unordered_map<ExchangeId, std::unique_ptr<Exchange>> exchanges_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/secret.hpp"
@@ -27,10 +28,23 @@ inline std::string host_of(const Peer& peer) {
     return peer.address.substr(0, peer.address.rfind(':'));
 }
 
-/// A pre-shared key (RFC 4279) for the client role. An empty identity means plain CoAP.
+/// A certificate (X.509) for the client role. All of it in PEM.
+struct ClientCertificate {
+    Bytes chain;        ///< its own on P-256 or P-384, then its issuers but for the root
+    Secret<Bytes> key;  ///< without a passphrase
+    Bytes server_ca;    ///< one or more certificates that the server's certificate must lead to
+    std::string
+        server_name;  ///< that the server's certificate must be issued for; empty: the host that is connected to
+};
+
+/// For the client role: a pre-shared key (RFC 4279) or a certificate; with neither, plain CoAP.
 struct Credentials {
     std::string identity;
     Secret<Bytes> key;
+    std::shared_ptr<const ClientCertificate> certificate = nullptr;
+
+    bool secure() const noexcept { return certificate != nullptr || !identity.empty(); }
+    Credentials clone() const { return {identity, key.clone(), certificate}; }
 };
 
 /// What arrived, for "waiting: 12 handshakes failed: unknown identity".

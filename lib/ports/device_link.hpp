@@ -82,6 +82,15 @@ struct Delivery {
     std::uint32_t block_size = 0;  ///< the size that was used in the end
 };
 
+/// A push that an earlier run left in the middle, of whatever image, as far as its journal knows.
+struct UnfinishedTransfer {
+    lwm2m::Path package;
+    Bytes token;
+    std::uint32_t block_size = 512;
+    std::uint32_t first_block = 1;  ///< the device expects this one or a later one
+    std::uint32_t candidates = 1;   ///< how many may be the one it expects
+};
+
 /// An image for the device to fetch itself (pull).
 struct OfferRequest {
     BytesView image;        ///< owned by the caller, outlives the offer
@@ -133,6 +142,10 @@ class DeviceLink {
     /// Delivers by Block1. Pauses while the device is silent and resumes at the same block, also from another address
     /// or in a new session. Errors: transfer_stalled, cancelled.
     virtual boost::asio::awaitable<Result<Delivery>> deliver(DeliveryRequest request) = 0;
+    /// For a device that answers 5.03 to everything but the rest of a package: sends an early last block where it may
+    /// be expected, one after the other, until one is answered otherwise. True: one was, and what it held of that
+    /// package is gone. Errors: as above.
+    virtual boost::asio::awaitable<Result<bool>> end_transfer(UnfinishedTransfer) { co_return false; }
     /// The URI is good once the device has registered; before that an offer serves a device that has one already.
     /// Errors: usage when the URI would be longer than lwm2m::longest_package_uri.
     virtual Result<std::unique_ptr<Offer>> offer(OfferRequest request) = 0;

@@ -31,7 +31,7 @@ ports::Answer answer_of(coap::Message message) {
 }  // namespace
 
 Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-               LinkProfile profile, std::mt19937_64& random, PackageSource& packages)
+               LinkProfile profile, Unpredictable& random, PackageSource& packages)
     : coap_(endpoint),
       clock_(clock),
       name_(std::move(name)),

@@ -4,10 +4,10 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "base/unpredictable.hpp"
 #include "coap/block1_sender.hpp"
 #include "ports/clock.hpp"
 #include "ports/coap_endpoint.hpp"
@@ -23,7 +23,7 @@ namespace fota::server {
 class Device final : public ports::DeviceLink {
   public:
     Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
-           LinkProfile profile, std::mt19937_64& random, PackageSource& packages);
+           LinkProfile profile, Unpredictable& random, PackageSource& packages);
 
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return registration_ ? &*registration_ : nullptr; }
@@ -34,6 +34,7 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Answer>> write(lwm2m::Path path, Bytes value, coap::Format format) override;
     boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path, std::string arguments) override;
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
+    boost::asio::awaitable<Result<bool>> end_transfer(ports::UnfinishedTransfer left) override;
     Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
     /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is
@@ -101,7 +102,7 @@ class Device final : public ports::DeviceLink {
     /// How long it listens after it was heard: at first what a device in queue mode has to wait at least
     /// (MAX_TRANSMIT_WAIT, LwM2M Transport 1.1 section 6.6.2), then what was seen.
     Milliseconds listens_{93'000};
-    std::mt19937_64& random_;
+    Unpredictable& random_;
     PackageSource& packages_;
 };
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <charconv>
 
-#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "ports/peer_identity.hpp"
 
@@ -95,12 +94,9 @@ std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::strin
 }
 
 std::uint64_t LwM2mServer::new_id() {
-    // Not a generator's own output: some hundreds of those tell the next ones, and in clear anyone may register that
-    // often.
+    constexpr int unused_bits = 16;  // 48 bits are twelve digits
     for (;;) {
-        const auto digest = sha256(as_bytes(fmt::format("{} {}", config_.seed, next_id_++)));
-        std::uint64_t id = 0;
-        for (const auto byte : BytesView(digest).first(6)) id = id << 8 | byte;
+        const auto id = random_() >> unused_bits;
         if (id != 0 && !by_id_.contains(id)) return id;
     }
 }

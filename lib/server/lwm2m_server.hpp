@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -79,8 +78,7 @@ class LwM2mServer {
     ports::CoapEndpoint& coap_;
     ports::Clock& clock_;
     ServerConfig config_;
-    std::mt19937_64 random_;
-    std::uint64_t next_id_ = 0;
+    Unpredictable random_;  ///< registration ids and tokens: in clear anyone may ask for many
     PackageSource packages_;
     // Per device and for ever: no name stands here twice.
     std::unordered_map<std::string_view, std::unique_ptr<Device>> devices_;  ///< by the name that the device holds

@@ -178,6 +178,20 @@ bool retry_helps(std::int64_t update_result) noexcept {
            update_result == static_cast<std::int64_t>(lwm2m::UpdateResult::update_failed);
 }
 
+bool is_verdict(std::int64_t update_result) noexcept {
+    using enum lwm2m::UpdateResult;
+    switch (static_cast<lwm2m::UpdateResult>(update_result)) {
+        case no_flash_space:
+        case integrity_failed:
+        case unsupported_package:
+        case invalid_uri:
+        case unsupported_protocol:
+            return true;
+        default:
+            return false;
+    }
+}
+
 Proof judge(const DeviceFacts& facts, const Target& target, const Policy& policy, int registrations_since_execute) {
     switch (what_runs(facts, target, policy)) {
         case Running::target:

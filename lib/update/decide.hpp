@@ -68,6 +68,9 @@ bool resumes_as(const std::optional<OpenAttempt>& attempt, Method method) noexce
 /// Whether a downloaded package of which only the Result is known can be retried (connection lost, busy) or not.
 bool retry_helps(std::int64_t update_result) noexcept;
 
+/// Whether a Result says that this package will never do here: no space, damaged, of no kind it takes, a bad URI.
+bool is_verdict(std::int64_t update_result) noexcept;
+
 /// After Execute, on one registration or poll: what the device's answers mean.
 enum class Proof : std::uint8_t {
     proven,

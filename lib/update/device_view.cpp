@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "lwm2m/formats.hpp"
 #include "lwm2m/value.hpp"
 
@@ -30,6 +32,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
     const auto begun = clock_.now();
     auto deadline = begun + patience_;
     int wakings = 0;
+    int refusals = 0;
     for (;;) {
         if (link_.asleep() && wakings < most_wakings) {
             const auto longest = sleep_.value_or(ports::longest_sleep(*link_.registration()));
@@ -47,6 +50,12 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
             co_return fail(Errc::device_absent,
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
         if (link_.asleep() && wakings < most_wakings) continue;
+        // Once is a moment; twice in a row is a state.
+        if (answer && ++refusals == 2 && busy_) {
+            const auto busy = std::exchange(busy_, {});
+            CO_TRY_VOID(co_await busy());
+            continue;
+        }
         const auto pause = answer ? busy_pause : ask_again;
         const auto contact = co_await link_.await_awake(awake, clock_.now() + pause);
         if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());

@@ -16,11 +16,19 @@ namespace fota::update {
 
 class DeviceView {
   public:
+    /// What can be done about a device that stays busy (5.03); once in the view's life.
+    using Busy = std::function<boost::asio::awaitable<Result<>>()>;
+
     /// `patience`: with a device that should be listening. `sleep`: with one that sleeps by agreement (queue mode);
     /// nullopt: its lifetime and a tenth. `asleep` is told once each time it is waited for.
     DeviceView(ports::DeviceLink& link, ports::Clock& clock, Milliseconds patience, std::optional<Milliseconds> sleep,
-               std::function<void(Milliseconds longest)> asleep)
-        : link_(link), clock_(clock), patience_(patience), sleep_(sleep), asleep_(std::move(asleep)) {}
+               std::function<void(Milliseconds longest)> asleep, Busy busy = {})
+        : link_(link),
+          clock_(clock),
+          patience_(patience),
+          sleep_(sleep),
+          asleep_(std::move(asleep)),
+          busy_(std::move(busy)) {}
 
     /// The firmware object of this update; object 5 until told otherwise.
     void use(lwm2m::FirmwareObject object) { object_ = object; }
@@ -56,6 +64,7 @@ class DeviceView {
     Milliseconds patience_;
     std::optional<Milliseconds> sleep_;
     std::function<void(Milliseconds longest)> asleep_;
+    Busy busy_;
     lwm2m::FirmwareObject object_;
 };
 

@@ -35,8 +35,14 @@ Result<> Journal::append(const std::string& attempt, const char* kind, std::map<
 Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& image_hex) {
     TRY(const auto facts, store_.facts(endpoint_));
     std::optional<OpenAttempt> open;
+    // Of the newest attempt that sent anything, closed or not.
+    OpenAttempt sent;
+    const auto note = [&] {
+        if (open && open->transfer) sent = *open;
+    };
     for (const auto& fact : facts) {
         if (fact.kind == "attempt-begun") {
+            note();
             open.emplace();
             open->id = fact.attempt;
             open->image = field(fact, "image");
@@ -44,13 +50,14 @@ Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& imag
             continue;
         }
         if (!open || fact.attempt != open->id) continue;
-        if (fact.kind == "closed")
+        if (fact.kind == "closed") {
+            note();
             open.reset();
-        else if (fact.kind == "downloaded")
+        } else if (fact.kind == "downloaded") {
             open->downloaded = true;
-        else if (fact.kind == "execute")
+        } else if (fact.kind == "execute") {
             open->executed = true;
-        else if (fact.kind == "transfer") {
+        } else if (fact.kind == "transfer") {
             open->downloaded = false;
             open->transfer = OpenAttempt::Transfer{from_hex(field(fact, "token")).value_or(Bytes{}),
                                                    number<std::uint64_t>(fact, "offset"),
@@ -64,6 +71,9 @@ Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& imag
             open->transfer->block_size = number<std::uint32_t>(fact, "block-size");
         }
     }
+    note();
+    unfinished_.reset();
+    if (sent.image != image_hex && !sent.downloaded) unfinished_ = sent.transfer;
     if (open && open->image != image_hex) {
         TRY_VOID(append(open->id, "closed", {{"outcome", "superseded"}}));
         open.reset();

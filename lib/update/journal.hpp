@@ -44,6 +44,9 @@ class Journal {
     /// Reads the facts; the open attempt for this image, if there is one. An open attempt for another image is closed
     /// as superseded: only one image can be meant for a device.
     Result<std::optional<OpenAttempt>> open_attempt(const std::string& image_hex);
+    /// After open_attempt(): the newest transfer of another image to this device, unless it was seen to end in State 2.
+    /// The device may still hold what came of it.
+    const std::optional<OpenAttempt::Transfer>& unfinished() const noexcept { return unfinished_; }
     Result<std::string> begin(const Target& target, const std::string& from_version);
     Result<> transfer(const std::string& attempt, const OpenAttempt::Transfer& transfer);
     Result<> block(const std::string& attempt, std::uint32_t block, std::uint32_t block_size);
@@ -57,6 +60,7 @@ class Journal {
 
     ports::Store& store_;
     std::string endpoint_;
+    std::optional<OpenAttempt::Transfer> unfinished_;
 };
 
 }  // namespace fota::update

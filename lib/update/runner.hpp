@@ -24,8 +24,9 @@ class Runner {
           journal_(store, link.endpoint()),
           clock_(clock),
           observer_(observer),
-          view_(link, clock, std::max(policy.stall, Milliseconds(60'000)), policy.wait,
-                [this](Milliseconds longest) { say_asleep(longest); }) {}
+          view_(
+              link, clock, std::max(policy.stall, Milliseconds(60'000)), policy.wait,
+              [this](Milliseconds longest) { say_asleep(longest); }, [this] { return end_left_behind(); }) {}
 
     boost::asio::awaitable<Result<Outcome>> run();
     Report report;
@@ -38,6 +39,8 @@ class Runner {
     Awaitable<void> prepare(const DeviceFacts& facts);
     Awaitable<void> announce_terms();
     Awaitable<void> reset();
+    Awaitable<void> end_left_behind();
+    Awaitable<void> forget_other_package();
     Awaitable<void> reboot();
     Awaitable<std::optional<std::uint64_t>> stored_now();
     Awaitable<std::int64_t> settled_state();
@@ -69,6 +72,8 @@ class Runner {
     bool automatic_ = false;             ///< the device installs the package by itself (5/0/14)
     bool second_candidate_ = false;      ///< the bootloader runs from slot 0: slot 1's image is sent
     std::optional<OpenAttempt> attempt_;
+    /// The push that an earlier run left in the middle, of this image or another; until something is sent.
+    std::optional<OpenAttempt::Transfer> left_behind_;
     /// What was offered before our restart stays on offer: the device may be fetching it at this moment.
     std::unique_ptr<ports::Offer> standing_offer_;
     std::uint64_t last_serial_ = 0;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <utility>
 
 #include "base/text.hpp"
 #include "lwm2m/value.hpp"
@@ -22,6 +23,8 @@ constexpr Milliseconds state_poll{2'000};
 /// Block progress is journaled at most this often; it may be lost.
 constexpr Milliseconds journal_interval{1'000};
 constexpr std::uint64_t journal_bytes = 64 * 1024;
+/// Blocks of 256 bytes and more are all tried.
+constexpr std::uint32_t most_candidates = 257;
 /// Of the path under which a package is fetched.
 constexpr std::size_t secret_size = 16;
 /// While the device fetches nothing: how often its State is read.
@@ -60,6 +63,34 @@ awaitable<Result<>> Runner::reset() {
         }
     }
     co_return co_await reboot();
+}
+
+/// Clients that answer 5.03 to everything until an abandoned push is forgotten, minutes later (Anjay: 300 s), take an
+/// early last block for its end.
+awaitable<Result<>> Runner::end_left_behind() {
+    if (!left_behind_ || left_behind_->pull || left_behind_->block_size == 0) co_return Result<>{};
+    const auto left = *std::exchange(left_behind_, std::nullopt);
+    observer_.remark(
+        "the device waits for the rest of a package that was left unfinished: it is told that there is none");
+    ports::UnfinishedTransfer transfer;
+    transfer.package = object_.package();
+    transfer.token = left.token;
+    transfer.block_size = left.block_size;
+    transfer.first_block = std::max(left.block, 1u);
+    // What the journal knows may be this old.
+    transfer.candidates = std::min(static_cast<std::uint32_t>(journal_bytes / left.block_size) + 1, most_candidates);
+    const auto ended = co_await link_.end_transfer(std::move(transfer));
+    // Where it does not work, the device still forgets by itself.
+    if (!ended && ended.error().code() == Errc::cancelled) co_return Failure(ended.error());
+    co_return Result<>{};
+}
+
+/// NCS's client keeps what it has written of a package when it reboots, State 0 or not, and takes it for the beginning
+/// of the next one. An empty URI clears that, and is the one reset that no client takes ill in Idle; those that cannot
+/// fetch refuse it.
+awaitable<Result<>> Runner::forget_other_package() {
+    CO_TRY_VOID(co_await view_.write(object_.package_uri(), {}, lwm2m::Format::text));
+    co_return Result<>{};
 }
 
 /// The last rung. Where even that leaves State 1 it is a fault of the client, and a transfer that begins at block 0

@@ -13,6 +13,7 @@ using boost::asio::awaitable;
 
 namespace {
 
+constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
 constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 
@@ -78,6 +79,11 @@ awaitable<Result<Outcome>> Runner::run() {
     report.to_version = target_.text();
     CO_TRY(attempt_, journal_.open_attempt(to_hex(target_.hash)));
     if (attempt_) report.attempt = attempt_->id;
+    // A whole package is not in the middle of anything, whatever the device is busy with.
+    if (!attempt_ || !attempt_->transfer)
+        left_behind_ = journal_.unfinished();
+    else if (!attempt_->downloaded && !attempt_->executed)
+        left_behind_ = attempt_->transfer;
     const bool fetched = attempt_ && attempt_->transfer && attempt_->transfer->pull;
     if (fetched && policy_.package_uri.empty() && target_.component != Component::mcuboot) {
         CO_TRY(standing_offer_, link_.offer({target_.image, policy_.advertise, attempt_->transfer->token}));
@@ -112,9 +118,19 @@ awaitable<Result<Outcome>> Runner::run() {
         if (const auto* delivery = std::get_if<Deliver>(&plan)) {
             if (delivery->reset_first) {
                 CO_TRY_VOID(co_await reset());
+            } else if (facts.state == idle && left_behind_ && journal_.unfinished()) {
+                CO_TRY_VOID(co_await forget_other_package());
             }
+            left_behind_.reset();
             CO_TRY(const auto end, co_await deliver(*delivery));
             if (end.end == ports::Delivery::End::refused) {
+                // It may have judged the package by its first block: the same one again would be judged so again.
+                CO_TRY(const auto result, co_await view_.integer(object_.result()));
+                const auto why = result.value_or(0);
+                if (why != facts.result && is_verdict(why))
+                    co_return fail(Errc::device_refused,
+                                   fmt::format("expected the package to be accepted, found {} with Result {}",
+                                               lwm2m::status_text(end.last), lwm2m::result_text(why)));
                 // Not idle after all, or a stale transfer in the way: once more from a clean state.
                 if (++restarts > 2)
                     co_return fail(Errc::device_refused, fmt::format("expected the package to be accepted, found {}",

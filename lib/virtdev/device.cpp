@@ -23,6 +23,8 @@ constexpr int most_boot_attempts = 1000;
 
 /// Anjay: how long it remembers a block-wise transfer whose next block does not come (measured: 300 s).
 constexpr Milliseconds longest_push_pause{300'000};
+/// Quirk late-verdict: from the last block to what the application says of the package.
+constexpr Milliseconds check_time{20'000};
 constexpr std::uint8_t szx_32 = 1;
 
 /// "/rd/4711" of a Register's answer; "" when there is none.
@@ -118,6 +120,7 @@ void Device::disconnect() {
 
 awaitable<Result<>> Device::boot() {
     reboot_due_.reset();
+    check_due_.reset();
     register_again_ = false;
     if (booted_before_) {
         const auto ready = clock_.now() + config_.boot_time;
@@ -175,6 +178,7 @@ Instant Device::next_update() const {
 Instant Device::next_deadline() const {
     auto next = update_due_.value_or(Instant::max());
     if (reboot_due_) next = std::min(next, *reboot_due_);
+    if (check_due_) next = std::min(next, *check_due_);
     for (const auto& out : outgoing_) next = std::min(next, out.due);
     // A timer that never ends in practice: virtual and real clocks both add to the present.
     return std::min(next, clock_.now() + std::chrono::hours(24 * 365));
@@ -189,6 +193,10 @@ awaitable<void> Device::live() {
                 co_await deregister();
             }
             die("reset");
+        } else if (check_due_ && clock_.now() >= *check_due_) {
+            check_due_.reset();
+            objects_.firmware().check_package();
+            report_state();
         } else if (!peer_ && !unseen) {
             co_await connect_and_register();
         } else if (send_due()) {
@@ -287,7 +295,7 @@ awaitable<void> Device::register_or_disconnect() {
 
 awaitable<Result<ports::Peer>> Device::connect() {
     // Named, since GCC 12 destroys temporaries of an awaited expression twice.
-    ports::Credentials credentials{config_.credentials.identity, config_.credentials.key.clone()};
+    auto credentials = config_.credentials.clone();
     auto connecting = endpoint_.connect(config_.server, std::move(credentials));
     auto ended = co_await (std::move(connecting) || until_dead());
     if (ended.index() == 1) co_return fail(Errc::cancelled, "the device lost power");
@@ -385,6 +393,9 @@ coap::Answer Device::on_request(const ports::Peer& peer, const coap::Message& re
             break;
         case Afterwards::update:
             update_due_ = now;
+            break;
+        case Afterwards::check:
+            check_due_ = now + check_time;
             break;
     }
     wake();

@@ -22,7 +22,7 @@ namespace fota::virtdev {
 struct DeviceConfig {
     std::string endpoint;            ///< ep=
     std::string server;              ///< HOST:PORT
-    ports::Credentials credentials;  ///< empty identity: plain CoAP
+    ports::Credentials credentials;  ///< neither a key nor a certificate: plain CoAP
     std::chrono::seconds lifetime{60};
     QuirkSet quirks;
     coap::Retry retry{};                   ///< of its own requests
@@ -120,6 +120,7 @@ class Device {
     std::deque<Outgoing> outgoing_;
     std::optional<Instant> reboot_due_;
     std::optional<Instant> update_due_;
+    std::optional<Instant> check_due_;  ///< of a package that is complete
     bool register_again_ = false;
     Instant last_traffic_{};
     Instant last_block_{};  ///< of a push

@@ -68,8 +68,7 @@ awaitable<Result<coap::Reply>> Device::get_block(ports::CoapEndpoint& from, port
 
 awaitable<void> Device::fetch_package(std::uint32_t fetch) {
     const auto address = parse_uri(objects_.firmware().package_uri());
-    const bool usable =
-        address && (!address->secure || (!config_.credentials.identity.empty() && !has(Quirk::pull_coap_only)));
+    const bool usable = address && (!address->secure || (config_.credentials.secure() && !has(Quirk::pull_coap_only)));
     auto result = UpdateResult::unsupported_protocol;
     if (usable) {
         const bool same = has(Quirk::pull_same_session) || config_.fetch == nullptr;
@@ -77,7 +76,7 @@ awaitable<void> Device::fetch_package(std::uint32_t fetch) {
         std::optional<ports::Peer> peer = same ? peer_ : std::nullopt;
         if (!same) {
             ports::Credentials credentials;
-            if (address->secure) credentials = {config_.credentials.identity, config_.credentials.key.clone()};
+            if (address->secure) credentials = config_.credentials.clone();
             auto connecting = from.connect(address->server, std::move(credentials));
             auto connected = co_await (std::move(connecting) || until_dead());
             if (connected.index() == 0 && std::get<0>(connected)) peer = *std::get<0>(connected);

@@ -1,6 +1,7 @@
 #include "virtdev/firmware_object.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fota::virtdev {
 namespace {
@@ -30,9 +31,15 @@ void FirmwareObject::after_boot(const BootResult& boot) {
     const bool was_updating = state_ == State::updating;
     const bool was_downloaded = state_ == State::downloaded;
     transfer_.reset();
+    unchecked_.reset();
     fetch_.reset();
     start_offset_ = 0;
     uri_.clear();
+    if (quirks_.has(Quirk::always_downloading)) {
+        state_ = State::downloading;
+        result_ = UpdateResult::initial;
+        return;
+    }
     if (quirks_.has(Quirk::no_state_persist)) {
         to_idle(UpdateResult::initial);
         (void)board_.package().discard();
@@ -75,12 +82,14 @@ void FirmwareObject::to_idle(UpdateResult result) {
 
 Reaction FirmwareObject::block_reply(Code code, coap::Block block, bool blockwise) const {
     auto reaction = Reaction::reply(code);
+    if (quirks_.has(Quirk::echo_without_more)) block.more = false;
     if (blockwise) reaction.answer.message.set_block(coap::OptionNumber::block1, block);
     return reaction;
 }
 
 Reaction FirmwareObject::give_up(Code code, UpdateResult result) {
     transfer_.reset();
+    unchecked_.reset();
     start_offset_ = 0;
     to_idle(result);
     (void)board_.package().discard();
@@ -106,20 +115,22 @@ Reaction FirmwareObject::cancel() {
 
 Reaction FirmwareObject::reset(bool nul) {
     if (state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    if (quirks_.has(Quirk::always_downloading)) return Reaction::reply(Code::changed);
     if (state_ == State::downloading && quirks_.has(Quirk::only_reboot_resets)) return Reaction::reply(Code::changed);
     refuses_ = false;
     if (nul && state_ == State::downloading && quirks_.has(Quirk::nul_completes)) {
         state_ = State::downloaded;
         return Reaction::reply(Code::changed);
     }
-    const bool downloaded = state_ == State::downloaded;
+    const bool withdrawn = state_ == State::downloaded || quirks_.has(Quirk::skips_written);
     transfer_.reset();
+    unchecked_.reset();
     fetch_.reset();
     start_offset_ = 0;
     uri_.clear();
     to_idle(UpdateResult::initial);
     // What was stored of an unfinished package stays on offer for a resume; a whole one was withdrawn.
-    if (downloaded && !board_.package().discard() && !board_.power().on())
+    if (withdrawn && !board_.package().discard() && !board_.power().on())
         return Reaction::silence(Afterwards::reboot_now);
     return Reaction::reply(Code::changed);
 }
@@ -127,6 +138,7 @@ Reaction FirmwareObject::reset(bool nul) {
 Reaction FirmwareObject::write_uri(BytesView text) {
     if (quirks_.has(Quirk::no_uri_reset)) return Reaction::reply(Code::method_not_allowed);
     if (text.empty()) return reset(false);
+    if (quirks_.has(Quirk::always_downloading)) return Reaction::reply(Code::changed);
     if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::bad_request);
     transfer_.reset();
     start_offset_ = 0;
@@ -206,6 +218,11 @@ Reaction FirmwareObject::write_package(const coap::Message& request) {
     }
     if (quirks_.has(Quirk::pull_only)) return Reaction::reply(Code::method_not_allowed);
     const bool first = !block || block->num == 0;
+    if (quirks_.has(Quirk::always_downloading))
+        return block_reply(block && block->more ? Code::continue_ : Code::changed, block.value_or(coap::Block{}),
+                           block.has_value());
+    if (quirks_.has(Quirk::unsupported_package) && first)
+        return give_up(Code::unsupported_content_format, UpdateResult::unsupported_package);
     if (first && quirks_.has(Quirk::first_block_fails) && (refuses_ || !begun_)) {
         refuses_ = begun_ = true;
         state_ = State::downloading;
@@ -238,10 +255,17 @@ std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap
         start_offset_ = 0;
         return Reaction::reply(Code::request_entity_incomplete);
     }
-    if (!board_.package().begin(start_offset_)) return flash_failed();
+    // NCS asks its flash how much of a package is there, and not of which.
+    const bool skips = quirks_.has(Quirk::skips_written) && start_offset_ == 0;
+    const auto written = skips ? board_.package().stored() : 0;
+    const bool spoilt = quirks_.has(Quirk::restart_spoils) && state_ == State::downloading && transfer_;
+    if (!board_.package().begin(written > 0 ? written : start_offset_)) return flash_failed();
     fetch_.reset();
+    unchecked_.reset();
     begun_ = true;
     transfer_.emplace();
+    transfer_->written = written;
+    transfer_->spoilt = spoilt;
     transfer_->token = request.token;
     transfer_->szx = block.szx;
     transfer_->size1 = size1;
@@ -261,7 +285,7 @@ std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap
 Reaction FirmwareObject::repeated(const coap::Message& request, coap::Block block) const {
     if (quirks_.has(Quirk::silent_duplicates) && transfer_ && transfer_->message_id == request.id)
         return Reaction::silence();
-    if (!block.more) {
+    if (!block.more && transfer_ && transfer_->last) {
         if (quirks_.has(Quirk::refuse_after_retransmission)) return Reaction::reply(Code::request_entity_incomplete);
         if (quirks_.has(Quirk::last_block_404)) return Reaction::reply(Code::not_found);
         return block_reply(Code::changed, block, true);
@@ -285,6 +309,7 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         return block_reply(Code::request_entity_too_large, {block.num, block.more, szx_256}, true);
     }
     if (block.num == 0) {
+        if (starts_over_in_mid_push(request)) return Reaction::reply(Code::service_unavailable);
         if (quirks_.has(Quirk::refuse_after_retransmission) && transfer_ && transfer_->token == request.token &&
             transfer_->received == payload.size())
             return repeated(request, block);
@@ -306,6 +331,7 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         if (block.offset() < transfer.received) return repeated(request, block);
         if (block.offset() > transfer.received) {
             if (quirks_.has(Quirk::gap_ends_transfer)) transfer_.reset();
+            if (quirks_.has(Quirk::busy_during_push)) return Reaction::reply(Code::service_unavailable);
             return Reaction::reply(Code::request_entity_incomplete);
         }
     }
@@ -318,7 +344,11 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         return Reaction::silence(Afterwards::reboot_now);
     }
     const bool unstored = transfer.sink_hole || strikes(Quirk::swallowed_write_error);
-    if (!unstored && !board_.package().write(payload)) return flash_failed();
+    const auto skipped =
+        std::min<std::uint64_t>(payload.size(), transfer.written - std::min(transfer.written, transfer.received));
+    if (!unstored && skipped < payload.size() &&
+        !board_.package().write(payload.subspan(static_cast<std::size_t>(skipped))))
+        return flash_failed();
     transfer.received += payload.size();
     transfer.message_id = request.id;
     if (block.more && strikes(Quirk::wrong_echo))
@@ -329,6 +359,12 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         reaction.block = BlockTaken{block.num, transfer_->offset + transfer_->received,
                                     transfer_->size1 ? std::uint64_t{transfer_->offset} + *transfer_->size1 : 0};
     return reaction;
+}
+
+bool FirmwareObject::starts_over_in_mid_push(const coap::Message& request) const {
+    if (!quirks_.has(Quirk::busy_during_push) || !receiving()) return false;
+    // The first block again is a copy of it, and not a new beginning.
+    return transfer_->token != request.token || transfer_->received > request.payload.size();
 }
 
 std::optional<FirmwareObject::Candidate> FirmwareObject::bootloader_candidate() {
@@ -347,7 +383,11 @@ Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
     auto& transfer = *transfer_;
     // Zephyr trusts Size1: while bytes are missing by it, the download is not over, whatever the last block says.
     const bool short_of_size1 = transfer.size1 && transfer.received < *transfer.size1;
-    if (transfer.sink_hole || short_of_size1 || quirks_.has(Quirk::stuck_state_1)) {
+    if (short_of_size1 && quirks_.has(Quirk::early_end_aborts)) {
+        (void)give_up(Code::changed, UpdateResult::integrity_failed);
+        return block_reply(Code::changed, block, blockwise);
+    }
+    if (transfer.sink_hole || transfer.spoilt || short_of_size1 || quirks_.has(Quirk::stuck_state_1)) {
         transfer.last = block.num;
         return block_reply(Code::changed, block, blockwise);
     }
@@ -356,6 +396,23 @@ Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
         (void)give_up(Code::changed, UpdateResult::connection_lost);
         return block_reply(Code::changed, block, blockwise);
     }
+    if (quirks_.has(Quirk::late_verdict)) {
+        unchecked_ = block;
+        transfer.last = block.num;
+        auto reaction = block_reply(Code::changed, block, blockwise);
+        reaction.afterwards = Afterwards::check;
+        return reaction;
+    }
+    return judge(block, blockwise);
+}
+
+void FirmwareObject::check_package() {
+    if (!unchecked_ || !transfer_) return;
+    (void)judge(*std::exchange(unchecked_, std::nullopt), true);
+}
+
+Reaction FirmwareObject::judge(coap::Block block, bool blockwise) {
+    auto& transfer = *transfer_;
     const auto extent = board_.package().finish();
     if (!board_.power().on()) return Reaction::silence(Afterwards::reboot_now);
     if (!extent || quirks_.has(Quirk::reject_package)) {
@@ -378,6 +435,11 @@ Reaction FirmwareObject::complete(coap::Block block, bool blockwise) {
 }
 
 Reaction FirmwareObject::execute() {
+    if (quirks_.has(Quirk::always_downloading)) {
+        if (state_ != State::downloading) return Reaction::reply(Code::bad_request);
+        state_ = State::downloaded;
+        return Reaction::reply(Code::changed);
+    }
     if (state_ != State::downloaded || quirks_.has(Quirk::auto_upgrade_late))
         return Reaction::reply(Code::method_not_allowed);
     if (quirks_.has(Quirk::defer) && may_defer_) {

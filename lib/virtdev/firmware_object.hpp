@@ -44,6 +44,8 @@ class FirmwareObject {
     void fetch_failed(lwm2m::UpdateResult result);
     /// The next block of a push has not come for as long as the client remembers an exchange: State 0, Result 4.
     void push_expired() { (void)give_up(coap::Code::internal_server_error, lwm2m::UpdateResult::connection_lost); }
+    /// The package that was complete a while ago is looked at now (quirk late-verdict).
+    void check_package();
     /// POST 5/0/10, since version 1.1 of the object.
     Reaction cancel();
     /// PUT 5/0/13: how long it may postpone an update, in seconds; 0: not at all.
@@ -74,6 +76,8 @@ class FirmwareObject {
         std::uint32_t offset = 0;           ///< where the transfer starts in the package
         bool sink_hole = false;             ///< acknowledges and stores nothing
         bool shrunk = false;                ///< was told to use smaller blocks
+        bool spoilt = false;                ///< never becomes a download
+        std::uint64_t written = 0;          ///< so much of it is on flash from before, and not written again
         std::optional<std::uint32_t> last;  ///< number of the final block, once it was taken
         std::uint16_t message_id = 0;       ///< of the block that was taken last
     };
@@ -82,6 +86,8 @@ class FirmwareObject {
     Reaction take_block(const coap::Message& request, coap::Block block, bool blockwise);
     std::optional<Reaction> begin(const coap::Message& request, coap::Block& block, BytesView& payload);
     Reaction complete(coap::Block block, bool blockwise);
+    Reaction judge(coap::Block block, bool blockwise);
+    bool starts_over_in_mid_push(const coap::Message& request) const;
     Reaction repeated(const coap::Message& request, coap::Block block) const;
     /// Whether a quirk that strikes once, in the middle of a transfer, strikes now.
     bool strikes(Quirk quirk);
@@ -103,6 +109,7 @@ class FirmwareObject {
     bool begun_ = false;    ///< a package has been sent to it since it was made
     bool refuses_ = false;  ///< quirk first-block-fails: until the reset
     bool may_defer_ = true;
+    std::optional<coap::Block> unchecked_;  ///< the last block of a package that is still to be looked at
     std::optional<Candidate> candidate_;
     std::uint32_t bootloader_version_ = 1;
     std::uint8_t bootloader_slot_ = 0;

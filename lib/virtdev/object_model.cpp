@@ -60,6 +60,7 @@ ObjectModel::ObjectModel(Board& board, QuirkSet quirks, std::chrono::seconds lif
 
 void ObjectModel::after_boot(const BootResult& boot) {
     observations_.clear();
+    unfinished_read_.clear();
     firmware_.after_boot(boot);
     modem_.after_boot();
 }
@@ -374,7 +375,27 @@ Reaction ObjectModel::below_root(const coap::Message& request) {
     if (quirks_.has(Quirk::busy_during_push) && firmware_.receiving() &&
         request.path() != lwm2m::firmware::package.text())
         return Reaction::reply(Code::service_unavailable);
-    return dispatch(request);
+    if (!quirks_.has(Quirk::reads_in_blocks)) return dispatch(request);
+    if (!unfinished_read_.empty() && (request.code != Code::get || request.path() != unfinished_read_))
+        return Reaction::reply(Code::service_unavailable);
+    return in_parts(request, dispatch(request));
+}
+
+Reaction ObjectModel::in_parts(const coap::Message& request, Reaction whole) {
+    constexpr std::uint8_t szx_16 = 0;
+    auto& message = whole.answer.message;
+    if (request.code != Code::get || message.code != Code::content) return whole;
+    auto block = request.block2().value_or(coap::Block{0, false, szx_16});
+    block.szx = szx_16;
+    const auto offset = static_cast<std::size_t>(block.offset());
+    if (offset > 0 && offset >= message.payload.size()) return Reaction::reply(Code::bad_option);
+    const auto rest = to_bytes(BytesView(message.payload).subspan(offset));
+    block.more = rest.size() > block.size();
+    unfinished_read_ = block.more ? request.path() : "";
+    if (offset == 0 && !block.more) return whole;
+    message.payload = to_bytes(BytesView(rest).first(std::min<std::size_t>(rest.size(), block.size())));
+    message.set_block(coap::OptionNumber::block2, block);
+    return whole;
 }
 
 Reaction ObjectModel::handle(const coap::Message& request) {

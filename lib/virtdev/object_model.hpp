@@ -60,6 +60,8 @@ class ObjectModel {
     Value value(const lwm2m::Path& path) const;
     Reaction dispatch(const coap::Message& request);
     Reaction below_root(const coap::Message& request);
+    /// Quirk reads-in-blocks: the part of an answer that was asked for.
+    Reaction in_parts(const coap::Message& request, Reaction whole);
     std::optional<Reaction> advanced(lwm2m::Path& path, const coap::Message& request);
     Reaction read(const lwm2m::Path& path, const coap::Message& request);
     Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
@@ -76,6 +78,7 @@ class ObjectModel {
     std::int64_t severity_ = 1;   ///< 5/0/11: mandatory
     std::int64_t max_defer_ = 0;  ///< 5/0/13: seconds
     std::map<coap::Token, Observation> observations_;
+    std::string unfinished_read_;  ///< path of a Read whose last part was not asked for yet
 };
 
 }  // namespace fota::virtdev

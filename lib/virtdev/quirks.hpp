@@ -34,6 +34,10 @@ enum class Quirk : std::uint8_t {
     silent_duplicates,
     token_context,
     keeps_old_context,
+    restart_spoils,
+    skips_written,
+    early_end_aborts,
+    echo_without_more,
     only_reboot_resets,
     wrong_echo,
     // fetching a package
@@ -50,12 +54,15 @@ enum class Quirk : std::uint8_t {
     // the verdict and the reset
     reject_package,
     bad_package_changed,
+    unsupported_package,
+    late_verdict,
     swallowed_write_error,
     connection_lost_once,
     early_success,
     reset_in_idle,
     nul_completes,
     no_uri_reset,
+    always_downloading,
     defer,
     // Execute, the reboot and what comes back
     lost_execute_ack,
@@ -90,6 +97,7 @@ enum class Quirk : std::uint8_t {
     alternate_root,
     blocked_register,
     no_accept,
+    reads_in_blocks,
     queue_mode,
     count_,
 };

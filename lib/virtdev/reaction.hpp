@@ -17,6 +17,7 @@ enum class Afterwards : std::uint8_t {
     vanish,      ///< after the answer has left, for ever
     fetch,       ///< begin to fetch the package at the URI that was written
     update,      ///< send a registration Update (its lifetime changed, or it was asked to)
+    check,       ///< look at the package that is complete, after a while
 };
 
 struct BlockTaken {

@@ -98,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(Quirks, EveryClient,
                                          "token-context", "keeps-old-context", "wrong-echo", "early-success",
                                          "connection-lost-once", "deregisters", "stale-result", "auto-upgrade",
                                          "firmware-object-1.1", "lwm2m-1.2", "alternate-root", "blocked-register",
-                                         "upgradable-bootloader"),
+                                         "upgradable-bootloader", "restart-spoils", "skips-written", "early-end-aborts",
+                                         "echo-without-more", "late-verdict", "reads-in-blocks"),
                          [](const auto& info) {
                              auto name = info.param;
                              for (auto& c : name)

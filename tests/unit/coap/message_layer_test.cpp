@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/cloned_generator.hpp"
+
 using namespace fota;
 using namespace fota::coap;
 using namespace std::chrono_literals;
@@ -80,6 +82,21 @@ TEST_F(MessageLayerTest, TheDoublingEndsAtTheLongestTimeout) {
     EXPECT_EQ(peer.completions.size(), 1u);
 }
 
+TEST_F(MessageLayerTest, WhoHasSeenManyTokensDoesNotKnowTheNext) {
+    const auto token = [&] {
+        auto request = make_request(Code::get, "/3/0/3");
+        layer.start(now, session, request, {});
+        std::uint64_t out = 0;
+        const auto bytes = peer.sent.back().token.view();
+        for (std::size_t i = bytes.size(); i-- > 0;) out = out << 8 | bytes[i];
+        receive(reply_to(peer.sent.back(), Code::content));
+        return out;
+    };
+    fota::test::ClonedGenerator clone;
+    while (!clone.complete()) clone.observe(token());
+    EXPECT_NE(clone.next(), token());
+}
+
 TEST_F(MessageLayerTest, TellsElapsedTimeAndResends) {
     layer.start(now, session, make_request(Code::get, "/3/0/3"), {2000ms, 4});
     advance(2000ms);
@@ -149,6 +166,24 @@ TEST_F(MessageLayerTest, ARepeatedRequestIsAnsweredFromMemory) {
     now += 248s;  // EXCHANGE_LIFETIME is over: the id may be used again
     receive(request);
     EXPECT_EQ(peer.requests.size(), 2u);
+}
+
+TEST_F(MessageLayerTest, ARepeatedIdWithOtherContentsIsAnotherMessage) {
+    peer.answer.message.code = Code::created;
+    auto update = make_request(Code::post, "/rd/1");
+    update.id = 5;
+    update.token = Token(Bytes{1});
+    receive(update);
+    // After a reboot the client counts from the beginning, on the same port.
+    auto anew = make_request(Code::post, "/rd");
+    anew.id = 5;
+    anew.token = Token(Bytes{1});
+    receive(anew);
+    ASSERT_EQ(peer.requests.size(), 2u);
+    EXPECT_EQ(peer.requests[1].path(), "/rd");
+    receive(anew);  // and this is a copy
+    EXPECT_EQ(peer.requests.size(), 2u);
+    EXPECT_EQ(peer.sent.size(), 3u);
 }
 
 TEST_F(MessageLayerTest, RejectsWhatItCannotProcess) {

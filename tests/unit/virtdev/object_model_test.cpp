@@ -450,6 +450,75 @@ TEST(Quirks, BusyDuringPush) {
     EXPECT_EQ(bench.state(), "2/0");
 }
 
+TEST(Quirks, AnAbandonedPushIsBusyUntilItsNextBlock) {
+    Bench bench({Quirk::busy_during_push, Quirk::early_end_aborts});
+    const auto image = small_image(2);
+    for (std::uint32_t num = 0; num < 4; ++num) bench.send(image, num);
+    auto anew = bench.block_message(image, 0);
+    anew.token = coap::Token(Bytes{9});
+    EXPECT_EQ(bench.model.handle(anew).answer.message.code, Code::service_unavailable);
+    EXPECT_EQ(bench.send(image, 6), Code::service_unavailable) << "a gap";
+    EXPECT_EQ(bench.send(image, 4), Code::continue_);
+    auto early = bench.block_message(image, 5);
+    early.set_block(coap::OptionNumber::block1, {5, false, 5});
+    early.payload = {0xff};
+    EXPECT_EQ(bench.model.handle(early).answer.message.code, Code::changed);
+    EXPECT_EQ(bench.state(), "0/5");
+    EXPECT_EQ(bench.push(image), Code::changed);
+    EXPECT_EQ(bench.state(), "2/0");
+}
+
+TEST(Quirks, SkipsWhatIsWrittenOfWhateverPackage) {
+    Bench bench({Quirk::skips_written});
+    const auto image = small_image(2, 20'000);
+    for (std::uint32_t num = 0; num < 20; ++num) bench.send(image, num);
+    bench.reboot();
+    EXPECT_EQ(bench.state(), "0/0");
+    const auto kept = bench.text("/26245/0/9");
+    EXPECT_NE(kept, "0");
+    bench.send(image, 0);
+    EXPECT_EQ(bench.text("/26245/0/9"), kept) << "it begins behind what it has";
+    EXPECT_EQ(bench.push(image), Code::changed);
+    EXPECT_EQ(bench.state(), "2/0");
+    Bench mixed({Quirk::skips_written});
+    for (std::uint32_t num = 0; num < 20; ++num) mixed.send(image, num);
+    mixed.reboot();
+    EXPECT_NE(mixed.push(small_image(3, 20'000)), Code::changed);
+    EXPECT_EQ(mixed.state(), "0/5");
+    for (std::uint32_t num = 0; num < 20; ++num) mixed.send(image, num);
+    EXPECT_EQ(mixed.put("/5/0/1", ""), Code::changed);
+    EXPECT_EQ(mixed.push(small_image(3, 20'000)), Code::changed);
+}
+
+TEST(Quirks, AlwaysDownloading) {
+    Bench bench({Quirk::always_downloading});
+    bench.reboot();
+    EXPECT_EQ(bench.state(), "1/0");
+    EXPECT_EQ(bench.push(small_image(2)), Code::changed);
+    EXPECT_EQ(bench.put("/5/0/1", ""), Code::changed);
+    EXPECT_EQ(bench.put("/5/0/0", std::string(1, '\0'), Format::opaque), Code::changed);
+    EXPECT_EQ(bench.state(), "1/0");
+    EXPECT_EQ(bench.post("/5/0/2"), Code::changed);
+    EXPECT_EQ(bench.state(), "2/0");
+    EXPECT_EQ(bench.post("/5/0/2"), Code::bad_request);
+    bench.reboot();
+    EXPECT_EQ(bench.text("/3/0/3"), "1.0.0+0");
+}
+
+TEST(Quirks, ReadsInBlocks) {
+    Bench bench({Quirk::reads_in_blocks});
+    const auto first = bench.get("/26245/0/7", Format::opaque).answer.message;
+    EXPECT_EQ(first.block2(), (coap::Block{0, true, 0}));
+    EXPECT_EQ(bench.get("/5/0/3").answer.message.code, Code::service_unavailable);
+    auto rest = coap::make_request(Code::get, "/26245/0/7");
+    rest.add_uint(coap::OptionNumber::accept, static_cast<std::uint32_t>(Format::opaque));
+    rest.set_block(coap::OptionNumber::block2, {1, false, 0});
+    const auto second = bench.model.handle(rest).answer.message;
+    EXPECT_EQ(second.block2(), (coap::Block{1, false, 0}));
+    EXPECT_EQ(first.payload.size() + second.payload.size(), 32u);
+    EXPECT_EQ(bench.get("/5/0/3").answer.message.code, Code::content);
+}
+
 TEST(Quirks, RebootInPush) {
     Bench bench({Quirk::reboot_in_push});
     const auto image = small_image(2);
