@@ -84,14 +84,16 @@ Failure about(const std::string& path, Error error) {
 }
 
 Result<LoadedKey> parse_key(const std::string& path, BytesView bytes, const image::Passphrase* passphrase) {
-    if (auto secret = image::PrivateKey::parse(bytes, passphrase)) {
+    auto secret = image::PrivateKey::parse(bytes, passphrase);
+    if (secret) {
         auto half = secret->public_key();
         return LoadedKey{std::move(half), std::move(*secret)};
-    } else if (passphrase != nullptr) {
-        return about(path, std::move(secret).error());
     }
+    if (passphrase != nullptr) return about(path, std::move(secret).error());
     auto open = image::PublicKey::parse(bytes);
-    if (!open) return about(path, std::move(open).error());
+    // Of a file that says it has a private key, what is wrong with that one is what its owner has to know.
+    const bool is_private = as_text(bytes).find("PRIVATE KEY-----") != std::string_view::npos;
+    if (!open) return about(path, is_private ? std::move(secret).error() : std::move(open).error());
     return LoadedKey{std::move(*open), std::nullopt};
 }
 

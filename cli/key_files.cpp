@@ -126,13 +126,12 @@ Result<image::PublicKey> load_public_half(const std::string& path, const Passphr
     if (adapters::is_pkcs11_uri(path)) return load_token_public_key(path, options);
     TRY(auto bytes, read_file(path, small_file_limit));
     const Secret<Bytes> wiped(std::move(bytes));
-    if (image::is_encrypted_key(wiped.reveal())) {
-        TRY(const auto key, decrypt(path, wiped.reveal(), options));
-        return key.public_key();
-    }
+    // Where the public half stands beside an encrypted private one, nobody needs the passphrase.
     auto key = image::PublicKey::parse(wiped.reveal());
-    if (!key) return about(path, std::move(key).error());
-    return key;
+    if (key) return key;
+    if (!image::is_encrypted_key(wiped.reveal())) return about(path, std::move(key).error());
+    TRY(const auto pair, decrypt(path, wiped.reveal(), options));
+    return pair.public_key();
 }
 
 Result<image::PrivateKey> load_signing_key(const std::string& path, const PassphraseOptions& options) {
