@@ -19,6 +19,7 @@ struct Bootloader {
     bool pure = false;              ///< built with MCUBOOT_SIGN_PURE
     bool hmac_sha512 = false;       ///< built with MCUBOOT_HMAC_SHA512, which Kconfig offers with Ed25519 alone
     bool any_key = false;           ///< its keys are not known here: every KEYHASH names one of them
+    bool second_guess = false;      ///< as the one before it but for the hash, which the image does not tell
     std::vector<std::size_t> keys;  ///< indexes into the caller's keys
     std::string key_name;           ///< "ECDSA-P256"
 };
@@ -150,7 +151,9 @@ class Walk {
 
     /// bootutil_find_key(): a KEYHASH shorter than the hash is compared as far as it goes.
     Result<> find_key(BytesView found) {
-        const auto longest = options_.hardware_keys ? longest_signature(bootloader_.signature) + 24 : hash_.size();
+        // With which hash a pure bootloader of unknown keys was built, the image does not say.
+        const auto own_hash = bootloader_.any_key && bootloader_.pure ? hash_size(HashType::sha512) : hash_.size();
+        const auto longest = options_.hardware_keys ? longest_signature(bootloader_.signature) + 24 : own_hash;
         if (found.size() > longest)
             return rejected(fmt::format("expected a {} of at most {} bytes, found {}",
                                         options_.hardware_keys ? "PUBKEY" : "KEYHASH", longest, found.size()));
@@ -275,6 +278,14 @@ std::vector<HashType> hashes_for(const Parsed& parsed, std::span<const HashType>
     return out;
 }
 
+/// The hashes with which a bootloader for pure signatures may have been built: it needs no hash of the image, only that of
+/// its key. Those the image has come first.
+std::vector<HashType> hashes_for_pure(const Parsed& parsed, std::span<const HashType> possible) {
+    std::vector<HashType> out(possible.begin(), possible.end());
+    std::ranges::stable_partition(out, [&](auto each) { return parsed.find(tlv_of(each)) != nullptr; });
+    return out;
+}
+
 /// The builds with Ed25519 that differ in what they make of this image: a signature of the region or of its hash.
 /// SIG_PURE in the protected area means nothing to a build that does not look for it.
 std::vector<bool> pure_or_not(const Parsed& parsed) {
@@ -306,12 +317,15 @@ std::vector<Bootloader> bootloaders_with(const Parsed& parsed, std::span<const P
         }
         bootloader.hmac_sha512 = has_hmac_sha512(parsed);
         static constexpr std::array of_ed25519{HashType::sha256, HashType::sha512};
-        for (const bool pure : pure_or_not(parsed))
-            for (const auto hash : hashes_for(parsed, of_ed25519)) {
+        for (const bool pure : pure_or_not(parsed)) {
+            bootloader.second_guess = false;
+            for (const auto hash : pure ? hashes_for_pure(parsed, of_ed25519) : hashes_for(parsed, of_ed25519)) {
                 bootloader.pure = pure;
                 bootloader.hash = hash;
                 out.push_back(bootloader);
+                bootloader.second_guess = pure;
             }
+        }
     }
     return out;
 }
@@ -361,6 +375,7 @@ Result<Verdict> verify(BytesView file, const Parsed& parsed, std::span<const Pub
     for (const auto& bootloader : bootloaders) {
         auto verdict = Walk(file, parsed, keys, bootloader, options).run();
         if (verdict) return verdict;
+        if (refusal && bootloader.second_guess) continue;
         // The most telling refusal is that of the bootloader built for this image's signature.
         const auto* signature = parsed.signature();
         if (!refusal ||
