@@ -218,6 +218,24 @@ TEST(Key, TheFirstBlockThatIsAKeyOfTheWantedKindIsTaken) {
     EXPECT_EQ(PrivateKey::parse(as_bytes(broken)).error().code(), Errc::key_unusable);
 }
 
+TEST(Key, AfterAnEcdsaSignatureStandZerosOrNothing) {
+    for (const auto* name : {"keys/p256.pem", "keys/p384.pem"}) {
+        auto key = private_key(name);
+        const auto half = key.public_key();
+        const auto hash = default_hash(key.type());
+        const auto hashed = digest(hash, as_bytes("sample"));
+        const SignRequest request{as_bytes("sample"), hashed, hash, false};
+        const auto signature = KeySigner(std::move(key)).sign(request).value();
+        EXPECT_TRUE(verify_signature(half, request, signature));
+        for (const auto& [tail, taken] : {std::pair(Bytes{0}, true), std::pair(Bytes{0, 0, 0}, true),
+                                          std::pair(Bytes{1}, false), std::pair(Bytes{0, 0xff}, false)}) {
+            auto longer = signature;
+            append(longer, tail);
+            EXPECT_EQ(verify_signature(half, request, longer), taken) << to_hex(tail);
+        }
+    }
+}
+
 // imgtool signs with id-RSASSA-PSS keys, and by its own hash and salt whatever theirs are.
 TEST(Key, AnRsaPssKeyIsAnRsaKey) {
     for (const bool restricted : {false, true}) {
