@@ -146,8 +146,11 @@ enum class Sync { yes, no };
 
 Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing, Sync sync) {
     if (path == "-") {
-        if (!write_all(STDOUT_FILENO, bytes)) return unwritable(path, reason(errno));
-        return {};
+        if (write_all(STDOUT_FILENO, bytes)) return {};
+        const int error = errno;
+        auto out = unwritable(path, reason(error));
+        if (error != EPIPE) return out;
+        return fail(std::move(out.error()).with("reader-gone", "yes"));
     }
     std::error_code ignored;
     // Through a link to the file it names, so that the link stays one.
