@@ -99,6 +99,16 @@ class Token(Case):
         self.run_fotactl("imgtool", "getpriv", "-k", uri, env=self.env, expect=2)
         self.assertFalse((self.dir / "none.bin").exists())
 
+    def test_keys_of_one_token_sign_and_encrypt_at_once(self):
+        for name in ("p256", "r2048"):
+            self.make(name)
+            uri = self.uri(f"object={name}", "&pin-source=file:pin")
+            words = ("-v", "1.2.3", "-H", "0x200", "-S", "0x40000", "--pad-header", "payload.bin", "image.bin")
+            self.run_fotactl("imgtool", "sign", "-k", uri, "-E", uri, *words, env=self.env, expect=0)
+            run = self.run_fotactl("imgtool", "verify", "-k", uri, "image.bin", env=self.env, expect=1)
+            self.assertIn("invalid hash", run.out)  # of what is encrypted, as imgtool has it
+            self.sign(self.uri(f"object={name}"), "--passphrase-file", "pin", "--encrypt-to", uri, expect=0)
+
     def test_a_wrong_or_missing_pin(self):
         self.make("p256")
         self.write("wrong", "1111111111", 0o600)
