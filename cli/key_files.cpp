@@ -134,6 +134,11 @@ Result<image::PublicKey> load_public_half(const std::string& path, const Passphr
     return pair.public_key();
 }
 
+Result<bool> token_signs(const std::string& uri) {
+    TRY(const auto key, read_token_key(uri, {}));
+    return adapters::shows_pkcs11_private_key(key.uri, key.pin ? &*key.pin : nullptr);
+}
+
 Result<image::PrivateKey> load_signing_key(const std::string& path, const PassphraseOptions& options) {
     if (adapters::is_pkcs11_uri(path))
         return fail(Errc::key_unusable,

@@ -223,6 +223,7 @@ class Pkcs11Token::Session {
     Result<Bytes> sign(const image::SignRequest& request);
 
     const image::PublicKey& public_key() const { return *public_key_; }
+    bool has_private_half() const { return private_half_; }
 
   private:
     using Objects = std::vector<CK_OBJECT_HANDLE>;
@@ -245,6 +246,7 @@ class Pkcs11Token::Session {
     bool open_ = false;
     CK_FLAGS token_flags_ = 0;
     CK_OBJECT_HANDLE key_ = 0;
+    bool private_half_ = false;
     std::string token_;  ///< label, for messages
     std::string label_;  ///< of the key
     Bytes id_;           ///< of the key
@@ -403,6 +405,7 @@ Result<> Pkcs11Token::Session::find_key(const Pkcs11Uri& uri, Need need) {
                         "object or id",
                         half, printable(token_), keys.size()));
     key_ = keys.front();
+    private_half_ = private_half;
     id_ = attribute(key_, CKA_ID);
     label_ = as_text(attribute(key_, CKA_LABEL));
     CK_KEY_TYPE type = 0;
@@ -462,6 +465,9 @@ Result<Pkcs11Token> Pkcs11Token::open(const Pkcs11Uri& uri, const image::Passphr
 
 const image::PublicKey& Pkcs11Token::public_key() const {
     return session_->public_key();
+}
+bool Pkcs11Token::has_private_half() const {
+    return session_->has_private_half();
 }
 Result<Bytes> Pkcs11Token::sign(const image::SignRequest& request) {
     return session_->sign(request);

@@ -26,6 +26,8 @@ class Pkcs11Token {
     ~Pkcs11Token();
 
     const image::PublicKey& public_key() const;
+    /// Whether the private half was seen: most tokens hide it without a PIN.
+    bool has_private_half() const;
 
     /// C_Sign: ECDSA as DER; RSA-PSS with a salt of 32 bytes, and Ed25519, raw. key_unusable when the token refuses.
     Result<Bytes> sign(const image::SignRequest& request);

@@ -142,6 +142,16 @@ class Token(Case):
         self.make("p256")
         run = self.run_fotactl("imgtool", "keyinfo", "-k", self.uri("object=p256"), env=self.env, expect=0)
         self.assertEqual(run.out, "public\n")
+        run = self.run_fotactl("imgtool", "keyinfo", "-k", self.uri("object=p256"), "--require", "private", env=self.env,
+                               expect=2)
+        self.assertIn("pin-source", run.err)
+
+    def test_imgtool_keyinfo_calls_a_key_private_that_the_uri_signs_with(self):
+        self.make("p256")
+        uri = self.uri("object=p256", "&pin-source=file:pin")
+        run = self.run_fotactl("imgtool", "keyinfo", "-k", uri, "--require", "private", env=self.env, expect=0)
+        self.assertEqual(run.out, "private\n")
+        self.run_fotactl("imgtool", "keyinfo", "-k", uri, "--require", "public", env=self.env, expect=2)
 
     def test_deterministic_is_for_ed25519_alone(self):
         self.make("p256")
