@@ -130,6 +130,20 @@ Result<std::optional<LoadedKey>> load_key_unasked(const std::string& path) {
     return std::optional(std::move(key));
 }
 
+Result<std::unique_ptr<image::Signer>> load_token_key(const std::string& uri) {
+    SigningOptions options;
+    options.key = uri;
+    auto signer = load_signer(options);
+    if (signer || signer.error().detail("pin").empty()) return signer;
+    // A build has nobody to ask, and a pipe into it is no answer.
+    if (isatty(STDIN_FILENO) != 1)
+        return fail(Errc::usage, fmt::format("{}: name a file of mode 0600 that has it by pin-source in the URI",
+                                             signer.error().text()));
+    TRY(const auto pin, read_line("Enter PIN of the token: "));
+    options.passphrase.typed = &pin;
+    return load_signer(options);
+}
+
 Result<image::Passphrase> new_passphrase() {
     while (true) {
         TRY(auto first, read_line("Enter key passphrase: "));

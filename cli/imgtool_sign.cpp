@@ -10,7 +10,6 @@
 #include "cli/imgtool.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_sign_options.hpp"
-#include "cli/key_files.hpp"
 #include "image/builder.hpp"
 
 namespace fota::cli::imgtool {
@@ -62,10 +61,7 @@ Result<Keys> read_keys(const Arguments& arguments) {
     Keys keys;
     if (const auto path = arguments.text("--key"); !path.empty()) {
         if (adapters::is_pkcs11_uri(path)) {
-            // A build has nobody to ask: the PIN comes from the URI's pin-source.
-            SigningOptions on_token;
-            on_token.key = path;
-            TRY(keys.token, load_signer(on_token));
+            TRY(keys.token, load_token_key(path));
             keys.signing = LoadedKey{keys.token->public_key(), std::nullopt};
             return keys;
         }

@@ -97,6 +97,7 @@ void bind_passphrase(CLI::App& app, PassphraseOptions& options) {
 
 Result<std::optional<image::Passphrase>> read_passphrase(const PassphraseOptions& options) {
     if (!options.given()) return std::nullopt;
+    if (options.typed != nullptr) return options.typed->clone();
     std::string text;
     if (options.env.empty()) {
         // A descriptor of a file is a secret file by its own name.

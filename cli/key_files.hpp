@@ -17,8 +17,9 @@ struct PassphraseOptions {
     std::string file;
     std::string env;
     int fd = -1;
+    const image::Passphrase* typed = nullptr;  ///< what somebody typed on a terminal; not an option
 
-    bool given() const noexcept { return !file.empty() || !env.empty() || fd >= 0; }
+    bool given() const noexcept { return !file.empty() || !env.empty() || fd >= 0 || typed != nullptr; }
 };
 void bind_passphrase(CLI::App& app, PassphraseOptions& options);
 

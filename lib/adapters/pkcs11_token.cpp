@@ -323,6 +323,7 @@ Result<> Pkcs11Token::Session::log_in(const image::Passphrase* pin, Need need) {
         if (need == Need::public_half || (token_flags_ & CKF_LOGIN_REQUIRED) == 0) return {};
         return fail(
             Error(Errc::usage, fmt::format("expected the PIN of the token \"{}\", found none", printable(token_)))
+                .with("pin", "missing")
                 .with("hint",
                       "put the PIN into a file of mode 0600 and name it with --passphrase-file, or with "
                       "pin-source in the URI"));

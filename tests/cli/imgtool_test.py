@@ -169,6 +169,20 @@ class Keys(Case):
         self.assertIn("Enter key passphrase: ", shown)
         self.assertNotIn("secret", shown)
 
+    def test_an_encrypted_key_signs_once_its_passphrase_was_typed(self):
+        path = self.dir / "k.pem"
+        self.ok("keygen", "-t", "ecdsa-p256", "-p", "-k", path, stdin=b"secret\nsecret\n")
+        self.write("payload.bin", bytes(100))
+        words = ("imgtool", "sign", "-k", path, "-v", "1.2.3", "-H", "0x200", "-S", "0x40000", "--pad-header",
+                 "payload.bin", "out.bin")
+        run = self.run_on_terminal(*words, answers=[("Enter key passphrase: ", "secret")])
+        self.assertEqual(run.exit, 0, run)
+        self.assertNotIn("secret", run.out)
+        (self.dir / "out.bin").unlink()
+        run = self.run_on_terminal(*words, answers=[("Enter key passphrase: ", "other")])
+        self.assertEqual(run.exit, 1, run)
+        self.assertFalse((self.dir / "out.bin").exists())
+
     def ask(self, answer, *words):
         """As run_on_terminal, with somebody at the keyboard."""
         script = ("import os, pty, sys\n"

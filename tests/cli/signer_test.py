@@ -109,6 +109,23 @@ class Token(Case):
             self.assertIn("invalid hash", run.out)  # of what is encrypted, as imgtool has it
             self.sign(self.uri(f"object={name}"), "--passphrase-file", "pin", "--encrypt-to", uri, expect=0)
 
+    def test_imgtool_asks_for_the_pin_on_a_terminal(self):
+        self.make("p256")
+        words = ("imgtool", "sign", "-k", self.uri("object=p256"), "-v", "1.2.3", "-H", "0x200", "-S", "0x40000",
+                 "--pad-header", "payload.bin", "image.bin")
+        run = self.run_on_terminal(*words, env=self.env, answers=[("PIN of the token: ", PIN)])
+        self.assertEqual(run.exit, 0, run)
+        self.assertNotIn(PIN, run.out)
+        self.assertTrue((self.dir / "image.bin").exists())
+        (self.dir / "image.bin").unlink()
+        run = self.run_on_terminal(*words, env=self.env, answers=[("PIN of the token: ", "1111111111")])
+        self.assertEqual(run.exit, 1, run)
+        self.assertIn("expected the PIN of the token", run.out)
+        # Without a terminal nobody is asked, and what comes through a pipe is no answer.
+        run = self.run_fotactl(*words, env=self.env, expect=2)
+        self.assertIn("pin-source", run.err)
+        self.assertFalse((self.dir / "image.bin").exists())
+
     def test_a_wrong_or_missing_pin(self):
         self.make("p256")
         self.write("wrong", "1111111111", 0o600)
