@@ -120,6 +120,15 @@ std::string shown_path(const std::string& path) {
     return path == "-" ? "stdin or stdout" : printable(path);
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+    if (a.empty() || b.empty() || a == "-" || b == "-") return false;
+    std::error_code ignored;
+    if (std::filesystem::equivalent(a, b, ignored)) return true;
+    const auto first = std::filesystem::weakly_canonical(std::filesystem::absolute(a, ignored), ignored);
+    return !first.empty() &&
+           first == std::filesystem::weakly_canonical(std::filesystem::absolute(b, ignored), ignored);
+}
+
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
     const auto fd = open_for_reading(path);
     struct stat status {};
