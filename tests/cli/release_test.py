@@ -167,6 +167,16 @@ class Release(Case):
                                "--sbom", "y", env={"SOURCE_DATE_EPOCH": "yesterday"}, expect=2)
         self.assertIn("SOURCE_DATE_EPOCH", run.err)
 
+    def test_nothing_follows_the_document(self):
+        self.create()
+        release = (self.dir / "app.release").read_bytes()
+        for tail in (b"\0", b"\0{}", b"\0\xff" * 100, b"{}", b"x"):
+            self.write("tail.release", release + tail)
+            self.verify(release="tail.release", expect=3)
+            self.run_json("release", "show", "tail.release", expect=3)
+        self.write("tail.release", release + b"\n \n")
+        self.verify(release="tail.release")
+
     def test_the_same_release_has_the_same_bytes(self):
         self.create("--deterministic", key="ecdsa-p256.pem")
         first = (self.dir / "app.release").read_bytes()
