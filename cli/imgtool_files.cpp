@@ -10,6 +10,7 @@
 
 #include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
+#include "base/trim.hpp"
 #include "cli/files.hpp"
 #include "cli/key_files.hpp"
 #include "image/hex.hpp"
@@ -167,6 +168,11 @@ Result<ImageFile> read_image(const std::string& path, const std::string& missing
     if (!std::filesystem::exists(plain_path(path), ignored)) return fail(Errc::usage, missing);
     TRY(auto bytes, read_plain(path, image_file_limit));
     if (!is_hex_name(path)) return ImageFile{std::move(bytes), std::nullopt};
+    // A file without data is an empty payload, at no address.
+    constexpr std::string_view end_record = ":00000001FF";
+    if (std::ranges::equal(trim(as_text(bytes)), end_record, {},
+                           [](char c) { return c == 'f' ? 'F' : c; }))
+        return ImageFile{};
     auto file = image::parse_hex(bytes);
     if (!file) return about(path, std::move(file).error());
     auto flat = file->flat();
