@@ -160,7 +160,13 @@ void bind_signing(CLI::App& app, SigningOptions& options) {
                "--sign-with", options.sign_with,
                "command that gets the digest on stdin (for Ed25519 the message) and answers with the signature on "
                "stdout; run without a shell; --key is then its public key")
-            ->type_name("CMD");
+            ->type_name("CMD")
+            // A variable that is not set in a build must not have the key in the file sign instead.
+            ->check([](const std::string& text) {
+                return text.find_first_not_of(" \t") == std::string::npos
+                           ? std::string("expected a command, found an empty one; leave --sign-with out to sign with --key")
+                           : std::string();
+            });
     app.add_option("--sign-timeout", options.sign_timeout, "how long that command may take")
         ->type_name("DURATION")
         ->capture_default_str()

@@ -191,6 +191,13 @@ class ExternalSigner(Case):
         self.assertEqual((self.dir / "signed.bin").exists(), expect == 0, run)
         return run
 
+    def test_an_empty_command_is_not_none(self):
+        self.key("ecdsa-p256")
+        for words in (("--sign-with", ""), ("--sign-with=",), ("--sign-with", "  ")):
+            run = self.run_fotactl("image", "sign", "--key", "private.pem", *words, *SIGN, expect=2)
+            self.assertIn("--sign-with", run.err)
+            self.assertFalse((self.dir / "signed.bin").exists())
+
     def test_openssl_signs_the_digest(self):
         self.key("ecdsa-p256")
         self.sign("openssl pkeyutl -sign -inkey private.pem", expect=0)
