@@ -47,6 +47,13 @@ std::uint64_t longest_signature(std::uint16_t type) {
     }
 }
 
+/// Two that differ, short where that shows it.
+std::pair<std::string, std::string> telling(BytesView a, BytesView b) {
+    auto out = std::pair(short_hex(a), short_hex(b));
+    if (out.first == out.second) out = {to_hex(a), to_hex(b)};
+    return out;
+}
+
 Failure rejected(std::string message) {
     return fail(Errc::image_rejected, std::move(message));
 }
@@ -142,9 +149,11 @@ class Walk {
         if (found.size() != hash_.size())
             return rejected(fmt::format("expected a {} of {} bytes, found {}", hash_name(bootloader_.hash),
                                         hash_.size(), found.size()));
-        if (!std::ranges::equal(found, hash_))
+        if (!std::ranges::equal(found, hash_)) {
+            const auto [said, computed] = telling(found, hash_);
             return rejected(fmt::format("expected the {} of the content to be {}, as the image says, found {}",
-                                        hash_name(bootloader_.hash), short_hex(found), short_hex(hash_)));
+                                        hash_name(bootloader_.hash), said, computed));
+        }
         hash_found_ = true;
         return {};
     }
@@ -212,10 +221,14 @@ class Walk {
             return rejected(
                 "expected the signature after the KEYHASH it belongs to, found it before: the bootloader ignores it");
         std::string expected;
-        for (const auto index : bootloader_.keys)
-            expected += (expected.empty() ? "" : " or ") + short_hex(keys_[index].hash(bootloader_.hash));
+        auto found = short_hex(stranger_);
+        for (const auto index : bootloader_.keys) {
+            const auto [own, other] = telling(keys_[index].hash(bootloader_.hash), stranger_);
+            expected += (expected.empty() ? "" : " or ") + own;
+            if (other.size() > found.size()) found = other;
+        }
         return fail(Errc::key_mismatch, fmt::format("expected a signature by the {} key {}, found one by the key {}",
-                                                    bootloader_.key_name, expected, short_hex(stranger_)));
+                                                    bootloader_.key_name, expected, found));
     }
 
     /// bootutil_img_validate(), its last part: what comes out of the decompressor has a hash and a signature of its
@@ -224,11 +237,13 @@ class Walk {
         TRY(const auto region, decompressed_region(file_, parsed_));
         const auto hash = digest(bootloader_.hash, region);
         const auto* expected = find_protected(tlv::decompressed_hash);
-        if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash))
+        if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash)) {
+            const auto [said, computed] =
+                expected == nullptr ? std::pair(std::string("told"), short_hex(hash)) : telling(value(file_, *expected), hash);
             return rejected(
                 fmt::format("expected the {} of the decompressed image to be {}, as the image says, found {}",
-                            hash_name(bootloader_.hash),
-                            expected == nullptr ? "told" : short_hex(value(file_, *expected)), short_hex(hash)));
+                            hash_name(bootloader_.hash), said, computed));
+        }
         if (bootloader_.signature == 0) return {};
         const auto* signature = find_protected(tlv::decompressed_signature);
         if (signature == nullptr) return rejected("expected a DECOMP_SIGNATURE for the decompressed image, found none");
