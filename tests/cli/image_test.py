@@ -292,6 +292,21 @@ class VerifyAndShow(Case):
                 expected = [(int(tlv["type"], 0), tlv["len"], tlv["value"]) for area in parse["areas"] for tlv in area["tlvs"]]
                 self.assertEqual([(tlv["type"], tlv["length"], tlv["value"]) for tlv in shown["tlvs"]], expected)
 
+    def test_the_fingerprint_of_a_key_is_that_of_its_images(self):
+        pathlib.Path(self.path("payload.bin")).write_bytes(bytes(100))
+        for word in TYPES:
+            with self.subTest(word):
+                made = self.ok("key", "new", "--type", word, "--out", self.path(word)).decode()
+                half = self.ok("key", "public", "--key", self.path(word), "--out", self.path("pub.pem")).decode()
+                self.ok("image", "sign", "--key", self.path(word), "--version", "1.0.0", "--pad-header",
+                        self.path("payload.bin"), self.path("app.bin"))
+                image = self.ok("image", "show", self.path("app.bin")).decode()
+                name = re.search(r"key ([0-9a-f]{4}…[0-9a-f]{2})", image).group(1)
+                for said in (made, half):
+                    self.assertIn(f" {name} ", said)
+                self.assertEqual(self.result("key", "public", "--key", self.path(word), "--out", self.path("pub.pem"))["key_hash"],
+                                 self.result("image", "show", self.path("app.bin"))["key_hash"])
+
     def test_show_for_people(self):
         text = self.ok("image", "show", DATA / "img" / "p256-seccnt-auto.bin").decode()
         self.assertRegex(text, r"image    1\.2\.3 · 1,700 bytes · ECDSA-P256 key e734…fb\n")
