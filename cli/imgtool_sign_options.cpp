@@ -129,8 +129,8 @@ Result<> read_layout(const Arguments& arguments, image::SignOptions& out) {
     out.pad = arguments.has("--pad") || out.test || out.confirm;
     out.save_encrypted_key = arguments.has("--save-enctlv");
     if (const auto sectors = arguments.number("--max-sectors")) {
-        // A number that no slot has matters only where a trailer with room for them is written.
-        if (*sectors <= 0 && out.pad && out.boot_mode != FOTA_BOOT_OVERWRITE)
+        // The trailer ends the slot whatever room it has; a number below 0 makes it begin beyond that.
+        if (*sectors < 0 && out.pad && out.boot_mode != FOTA_BOOT_OVERWRITE)
             return fail(Errc::image_malformed, fmt::format("expected a number of sectors above 0, found {}", *sectors));
         out.max_sectors = static_cast<std::uint64_t>(std::max<std::int64_t>(1, *sectors));
     }

@@ -289,6 +289,7 @@ class LikeImgtool(Case):
             self.assertEqual(self.sign(*unused), plain, unused)
         padded = self.sign("--pad", "--overwrite-only")
         self.assertEqual(self.sign("--pad", "--overwrite-only", "-M", "-1"), padded)
+        self.assertEqual(self.sign("--pad", "-M", "0"), self.sign("--pad"))
         for used in (("-x", "0x100000000"), ("-x", "-1")):
             done = self.imgtool("sign", *self.BASE, "--pad-header", *used, "payload.bin", "none.hex", cwd=self.dir)
             self.assertEqual(done.returncode, 1, used)
