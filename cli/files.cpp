@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -120,6 +121,15 @@ std::string shown_path(const std::string& path) {
     return path == "-" ? "stdin or stdout" : printable(path);
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+    if (a.empty() || b.empty() || a == "-" || b == "-") return false;
+    std::error_code ignored;
+    if (std::filesystem::equivalent(a, b, ignored)) return true;
+    const auto first = std::filesystem::weakly_canonical(std::filesystem::absolute(a, ignored), ignored);
+    return !first.empty() &&
+           first == std::filesystem::weakly_canonical(std::filesystem::absolute(b, ignored), ignored);
+}
+
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
     const auto fd = open_for_reading(path);
     struct stat status {};
@@ -144,10 +154,38 @@ namespace {
 
 enum class Sync { yes, no };
 
+/// A file of the folder that has no name until it is whole, so that nothing of it is left when the program is killed
+/// meanwhile; nothing where the file system has no such files. Result: whether it stands at `target` now.
+std::optional<Result<>> write_nameless(const std::string& path, const std::filesystem::path& target,
+                                       const std::filesystem::path& directory, BytesView bytes, mode_t mode) {
+    Fd fd(open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+    if (!fd.ok()) return std::nullopt;
+    if (!write_all(fd.get(), bytes) || fsync(fd.get()) != 0) return unwritable(path, reason(errno));
+    // By its number in /proc: AT_EMPTY_PATH is for the superuser alone.
+    const auto number = fmt::format("/proc/self/fd/{}", fd.get());
+    if (linkat(AT_FDCWD, number.c_str(), AT_FDCWD, target.c_str(), AT_SYMLINK_FOLLOW) == 0) return Result<>{};
+    if (errno == EEXIST) return unwritable(path, reason(errno));
+    return std::nullopt;
+}
+
+/// Gives a new file the permissions of the one it takes the place of; its group, too, where the system allows that, and
+/// else that group's permissions to nobody.
+bool take_over(int fd, const struct stat& old) {
+    mode_t mode = old.st_mode & 0777;
+    struct stat status {};
+    if (fstat(fd, &status) == 0 && status.st_gid != old.st_gid &&
+        fchown(fd, static_cast<uid_t>(-1), old.st_gid) != 0)
+        mode &= ~static_cast<mode_t>(S_IRWXG);
+    return fchmod(fd, mode) == 0;
+}
+
 Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing, Sync sync) {
     if (path == "-") {
-        if (!write_all(STDOUT_FILENO, bytes)) return unwritable(path, reason(errno));
-        return {};
+        if (write_all(STDOUT_FILENO, bytes)) return {};
+        const int error = errno;
+        auto out = unwritable(path, reason(error));
+        if (error != EPIPE) return out;
+        return fail(std::move(out.error()).with("reader-gone", "yes"));
     }
     std::error_code ignored;
     // Through a link to the file it names, so that the link stays one.
@@ -157,6 +195,7 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
         if (!real.empty()) target = std::move(real);
     }
     struct stat status {};
+    bool replaced = false;
     if (stat(target.c_str(), &status) == 0) {
         if (S_ISDIR(status.st_mode)) return unwritable(path, "a directory");
         if (existing == Existing::refuse) return unwritable(path, "that it exists already");
@@ -165,14 +204,21 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
             if (!fd.ok() || !write_all(fd.get(), bytes) || !fd.finish()) return unwritable(path, reason(errno));
             return {};
         }
+        // What only its owner may read stays that way, whatever stood there.
+        replaced = (mode & 0077) != 0;
     }
 
     const auto directory = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+    if (existing == Existing::refuse)
+        if (auto written = write_nameless(path, target, directory, bytes, mode)) {
+            if (*written && sync == Sync::yes) sync_directory(directory);
+            return std::move(*written);
+        }
     std::random_device random;
     const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
     Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.ok()) return unwritable(path, reason(errno));
-    bool written = write_all(fd.get(), bytes) && (sync == Sync::no || fsync(fd.get()) == 0);
+    bool written = (!replaced || take_over(fd.get(), status)) && write_all(fd.get(), bytes) && (sync == Sync::no || fsync(fd.get()) == 0);
     int error = errno;
     if (!fd.finish() && written) {
         written = false;

@@ -38,6 +38,9 @@ Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode
 /// cost it. Syncing takes longer than signing.
 Result<> write_product(const std::string& path, BytesView bytes, mode_t mode = 0666);
 
+/// Whether both paths name one file, there or still to be written; "-" is none.
+bool same_file(const std::string& a, const std::string& b);
+
 /// "stdin" or the path, safe to print.
 std::string shown_path(const std::string& path);
 

@@ -1,10 +1,15 @@
 // fotactl image show: what is in an image, and where it fits.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 #include "base/text.hpp"
+#include "cli/files.hpp"
 #include "cli/image.hpp"
+#include "cli/key_files.hpp"
 #include "cli/slot_options.hpp"
 #include "image/key.hpp"
 #include "image/limit.hpp"
@@ -18,12 +23,16 @@ struct Options {
     std::string image;
     std::string slot_size;
     bool saved_as_wrapped = false;
+    std::vector<std::string> keys;
 };
 
 void bind(CLI::App& app, Options& options) {
     app.add_option("IMAGE", options.image, "image file; - is stdin")->required();
     app.add_option("--slot-size", options.slot_size, "show this slot too")->type_name("SIZE");
     bind_saved_key(app, options.saved_as_wrapped);
+    app.add_option("--key", options.keys, "public key that may have signed it: say whether it did; repeatable")
+        ->type_name("PUB")
+        ->allow_extra_args(false);
 }
 
 /// Slots of common nRF91 layouts: small samples, the Thingy:91, half of the flash, the nRF9160-DK with external flash.
@@ -83,10 +92,85 @@ std::string after_the_end(BytesView file, std::uint64_t end) {
     return fmt::format("{} bytes follow{}", with_thousands(rest.size()), trailer ? ": padding and a trailer" : "");
 }
 
+/// A given key beside the image: whether the image names it, and what became of its signature.
+struct Candidate {
+    std::string file;
+    image::PublicKey key;
+    bool named = false;
+    std::string signature;  ///< "valid", "invalid", "unchecked" where the payload is encrypted, "none" where not named
+};
+
+/// Whether KEYHASH, as far as it goes, or PUBKEY is that of the key.
+bool names(BytesView file, const image::Parsed& parsed, const image::PublicKey& key) {
+    return std::ranges::any_of(parsed.tlvs, [&](const image::Tlv& each) {
+        const auto found = image::value(file, each);
+        if (found.empty()) return false;
+        if (each.type == image::tlv::public_key) return std::ranges::equal(found, key.encoded());
+        if (each.type != image::tlv::key_hash) return false;
+        for (const auto hash : {image::HashType::sha256, image::HashType::sha384, image::HashType::sha512}) {
+            const auto own = key.hash(hash);
+            if (found.size() <= own.size() && std::ranges::equal(found, BytesView(own).first(found.size()))) return true;
+        }
+        return false;
+    });
+}
+
+Result<std::vector<Candidate>> match_keys(const LoadedImage& loaded, const std::vector<std::string>& files) {
+    const auto& parsed = loaded.parsed;
+    const bool hardware_keys = parsed.find(image::tlv::public_key) != nullptr && parsed.key_hash(loaded.bytes).empty();
+    std::vector<Candidate> out;
+    for (const auto& file : files) {
+        TRY(auto key, load_public_key(file));
+        Candidate each{file, std::move(key), false, "none"};
+        each.named = parsed.signature() != nullptr && names(loaded.bytes, parsed, each.key);
+        if (each.named && parsed.header.encrypted()) {
+            each.signature = "unchecked";
+        } else if (each.named) {
+            const auto verdict = image::verify(loaded.bytes, parsed, std::span(&each.key, 1),
+                                               {.hardware_keys = hardware_keys, .decompression = true});
+            each.signature = verdict && verdict->signature_checked ? "valid" : "invalid";
+        }
+        out.push_back(std::move(each));
+    }
+    return out;
+}
+
+/// The lines for a person, and the result's keys.
+void tell_keys(Output& out, const image::Parsed& parsed, const std::vector<Candidate>& candidates,
+               nlohmann::json& fields) {
+    auto keys = nlohmann::json::array();
+    nlohmann::json signed_by;
+    bool any = false;
+    for (const auto& each : candidates) {
+        keys.push_back({{"file", each.file},
+                        {"type", image::key_type_word(each.key.type())},
+                        {"sha256", to_hex(each.key.fingerprint())},
+                        {"named", each.named},
+                        {"signature", each.signature}});
+        if (!each.named) continue;
+        any = true;
+        // Who cannot look into the payload has the name alone to go by; a signature that is wrong is by nobody.
+        if (signed_by.is_null() && each.signature != "invalid") signed_by = each.file;
+        std::string verdict = "signature valid";
+        if (each.signature == "invalid") verdict = out.styled(Style::red, "signature not valid");
+        if (each.signature == "unchecked") verdict = "signature not checked, the payload is encrypted";
+        out.line(fmt::format("key      {} {} · {}", shown_path(each.file), image::key_type_name(each.key.type()), verdict));
+    }
+    if (!candidates.empty() && !any)
+        out.line(fmt::format("key      {}", parsed.signature() == nullptr
+                                                ? "not signed"
+                                                : fmt::format("none of the {} given signed it", candidates.size())));
+    if (candidates.empty()) return;
+    fields["keys"] = std::move(keys);
+    fields["signed_by"] = std::move(signed_by);
+}
+
 int run(Program& program, const Options& options) {
     auto& out = program.out;
     const auto loaded = load_image(options.image);
     if (!loaded) return out.fail(loaded.error());
+    const auto candidates = match_keys(*loaded, options.keys);
+    if (!candidates) return out.fail(candidates.error());
     std::vector<std::uint64_t> slots(common_slots.begin(), common_slots.end());
     if (!options.slot_size.empty()) {
         const auto size = parse_size(options.slot_size);
@@ -124,9 +208,10 @@ int run(Program& program, const Options& options) {
                        "--key PUB",
                        header.compressed() ? " and decompression" : "")
                  : fmt::format("verdict  {}: {}", out.styled(Style::red, "refused"), verdict.error().text()));
+    auto fields = image_facts(file, parsed);
+    tell_keys(out, parsed, *candidates, fields);
     if (!published.empty()) out.warn(development_key_warning(out, published));
 
-    auto fields = image_facts(file, parsed);
     fields["header"] = {{"magic", image::image_magic},
                         {"load_addr", header.load_address},
                         {"header_size", header.header_size},

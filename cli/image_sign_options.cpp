@@ -164,7 +164,7 @@ Result<> read_protected(const ImageOptions& options, image::SignOptions& out) {
     if (!options.security_counter.empty()) {
         TRY(out.security_counter, parse_counter(options.security_counter, out.version));
     }
-    out.boot_record = options.boot_record;
+    if (!options.boot_record.empty()) out.boot_record = options.boot_record;
     for (const auto& text : options.dependencies) {
         TRY(const auto dependency, image::parse_dependency(text));
         out.dependencies.push_back(dependency);

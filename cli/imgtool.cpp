@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
@@ -128,8 +129,10 @@ int imgtool_main(const std::vector<std::string>& words) {
     } catch (const std::exception& bug) {
         streams.err += fmt::format("Error: {}\n", bug.what());
     }
+    errno = 0;
     const bool written = imgtool::put(stdout, streams.out);
-    if (!written) streams.err += "Error: expected to write to standard output, it failed\n";
+    // As click: 1 and no word when the reader went away.
+    if (!written && errno != EPIPE) streams.err += "Error: expected to write to standard output, it failed\n";
     imgtool::put(stderr, streams.err);
     return written ? code : std::max(code, 1);
 }

@@ -10,6 +10,7 @@
 
 #include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
+#include "base/trim.hpp"
 #include "cli/files.hpp"
 #include "cli/key_files.hpp"
 #include "image/hex.hpp"
@@ -84,14 +85,16 @@ Failure about(const std::string& path, Error error) {
 }
 
 Result<LoadedKey> parse_key(const std::string& path, BytesView bytes, const image::Passphrase* passphrase) {
-    if (auto secret = image::PrivateKey::parse(bytes, passphrase)) {
+    auto secret = image::PrivateKey::parse(bytes, passphrase);
+    if (secret) {
         auto half = secret->public_key();
         return LoadedKey{std::move(half), std::move(*secret)};
-    } else if (passphrase != nullptr) {
-        return about(path, std::move(secret).error());
     }
+    if (passphrase != nullptr) return about(path, std::move(secret).error());
     auto open = image::PublicKey::parse(bytes);
-    if (!open) return about(path, std::move(open).error());
+    // Of a file that says it has a private key, what is wrong with that one is what its owner has to know.
+    const bool is_private = as_text(bytes).find("PRIVATE KEY-----") != std::string_view::npos;
+    if (!open) return about(path, is_private ? std::move(secret).error() : std::move(open).error());
     return LoadedKey{std::move(*open), std::nullopt};
 }
 
@@ -128,6 +131,20 @@ Result<std::optional<LoadedKey>> load_key_unasked(const std::string& path) {
     return std::optional(std::move(key));
 }
 
+Result<std::unique_ptr<image::Signer>> load_token_key(const std::string& uri) {
+    SigningOptions options;
+    options.key = uri;
+    auto signer = load_signer(options);
+    if (signer || signer.error().detail("pin").empty()) return signer;
+    // A build has nobody to ask, and a pipe into it is no answer.
+    if (isatty(STDIN_FILENO) != 1)
+        return fail(Errc::usage, fmt::format("{}: name a file of mode 0600 that has it by pin-source in the URI",
+                                             signer.error().text()));
+    TRY(const auto pin, read_line("Enter PIN of the token: "));
+    options.passphrase.typed = &pin;
+    return load_signer(options);
+}
+
 Result<image::Passphrase> new_passphrase() {
     while (true) {
         TRY(auto first, read_line("Enter key passphrase: "));
@@ -151,6 +168,11 @@ Result<ImageFile> read_image(const std::string& path, const std::string& missing
     if (!std::filesystem::exists(plain_path(path), ignored)) return fail(Errc::usage, missing);
     TRY(auto bytes, read_plain(path, image_file_limit));
     if (!is_hex_name(path)) return ImageFile{std::move(bytes), std::nullopt};
+    // A file without data is an empty payload, at no address.
+    constexpr std::string_view end_record = ":00000001FF";
+    if (std::ranges::equal(trim(as_text(bytes)), end_record, {},
+                           [](char c) { return c == 'f' ? 'F' : c; }))
+        return ImageFile{};
     auto file = image::parse_hex(bytes);
     if (!file) return about(path, std::move(file).error());
     auto flat = file->flat();

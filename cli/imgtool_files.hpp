@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "cli/imgtool.hpp"
+#include "image/signer.hpp"
 
 namespace fota::cli::imgtool {
 
@@ -17,6 +19,10 @@ Result<LoadedKey> load_key(const std::string& path);
 
 /// The same for an encrypted file without asking: nullopt.
 Result<std::optional<LoadedKey>> load_key_unasked(const std::string& path);
+
+/// A signer on a token, by a pkcs11: URI. A PIN that the URI does not name is asked for on a terminal; usage where there
+/// is none.
+Result<std::unique_ptr<image::Signer>> load_token_key(const std::string& uri);
 
 /// Twice the same, as for a new key.
 Result<image::Passphrase> new_passphrase();

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
 #include "cli/imgtool.hpp"
 #include "cli/imgtool_files.hpp"
+#include "cli/key_files.hpp"
 #include "image/private_der.hpp"
 
 namespace fota::cli::imgtool {
@@ -152,15 +154,23 @@ Result<int> getpriv(const Arguments& arguments, Streams& streams) {
 
 Result<int> keyinfo(const Arguments& arguments, Streams& streams) {
     const auto path = arguments.text("--key");
+    const bool on_token = adapters::is_pkcs11_uri(path);
     TRY(const auto key, load_key_unasked(path));
     if (!key)
         return fail(Errc::usage,
                     fmt::format("Cannot inspect {}: it is protected by a passphrase, and keyinfo asks for none",
                                 printable(path)));
-    const std::string kind = key->private_key ? "private" : "public";
+    bool is_private = key->private_key.has_value();
+    if (on_token) {
+        TRY(is_private, token_signs(path));
+    }
+    const std::string kind = is_private ? "private" : "public";
     streams.out = kind + "\n";
     if (const auto wanted = arguments.text("--require"); !wanted.empty() && wanted != kind)
-        return fail(Errc::usage, fmt::format("Key {} is {}, but {} was required.", printable(path), kind, wanted));
+        return fail(Errc::usage, fmt::format("Key {} is {}, but {} was required.{}", printable(path), kind, wanted,
+                                             on_token && !is_private
+                                                 ? " A token hides private keys without its PIN: name it by pin-source."
+                                                 : ""));
     return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "cli/imgtool.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_sign_options.hpp"
-#include "cli/key_files.hpp"
 #include "image/builder.hpp"
 
 namespace fota::cli::imgtool {
@@ -24,21 +23,17 @@ Failure usage(std::string message) {
 
 struct Input {
     Bytes payload;
-    std::optional<std::uint32_t> address;  ///< of the image, header included
+    std::optional<std::int64_t> address;  ///< of the image, header included; below 0 where there is no room for that
 };
 
 /// The payload as the builder takes it: with --pad-value header space in the file gives way to a padded one.
 Result<Input> read_input(const Arguments& arguments, const image::SignOptions& options) {
     TRY(auto file, read_image(arguments.text("INFILE"), "Input file not found"));
-    Input input{std::move(file.bytes), file.address};
+    Input input{std::move(file.bytes), {}};
+    if (file.address) input.address = *file.address;
     auto& payload = input.payload;
     if (arguments.has("--pad-header")) {
-        if (input.address.value_or(0) != 0) {
-            if (*input.address < options.header_size)
-                return fail(Errc::image_malformed, fmt::format("expected a payload at 0x{:x} or above, found 0x{:x}",
-                                                               options.header_size, *input.address));
-            *input.address -= options.header_size;
-        }
+        if (input.address.value_or(0) != 0) *input.address -= options.header_size;
         return input;
     }
     const auto space = std::min<std::size_t>(options.header_size, payload.size());
@@ -62,10 +57,7 @@ Result<Keys> read_keys(const Arguments& arguments) {
     Keys keys;
     if (const auto path = arguments.text("--key"); !path.empty()) {
         if (adapters::is_pkcs11_uri(path)) {
-            // A build has nobody to ask: the PIN comes from the URI's pin-source.
-            SigningOptions on_token;
-            on_token.key = path;
-            TRY(keys.token, load_signer(on_token));
+            TRY(keys.token, load_token_key(path));
             keys.signing = LoadedKey{keys.token->public_key(), std::nullopt};
             return keys;
         }
@@ -150,17 +142,21 @@ Result<> write_image(const std::string& path, const image::Built& built, const i
     return write_plain(path, as_bytes(image::write_hex(file)));
 }
 
-Result<std::optional<std::uint32_t>> output_address(const Arguments& arguments, const Input& input) {
-    auto address = input.address;
+/// Only Intel HEX has one: what a binary file would be given is not looked at.
+Result<std::optional<std::uint32_t>> output_address(const Arguments& arguments, const Input& input,
+                                                    const image::SignOptions& options) {
+    if (!is_hex_name(arguments.text("OUTFILE"))) return std::nullopt;
     if (const auto given = arguments.number("--hex-addr")) {
         if (*given < 0 || *given > 0xffff'ffff)
             return fail(Errc::image_malformed, fmt::format("expected a HEX address of 0 to 0xffffffff, found {}",
                                                            printable(arguments.text("--hex-addr"), 40)));
-        address = static_cast<std::uint32_t>(*given);
+        return static_cast<std::uint32_t>(*given);
     }
-    if (!address && is_hex_name(arguments.text("OUTFILE")))
-        return usage("No address exists in input file neither was it provided by user");
-    return address;
+    if (!input.address) return usage("No address exists in input file neither was it provided by user");
+    if (*input.address < 0)
+        return fail(Errc::image_malformed, fmt::format("expected a payload at 0x{0:x} or above, found 0x{1:x}",
+                                                       options.header_size, *input.address + options.header_size));
+    return static_cast<std::uint32_t>(*input.address);
 }
 
 /// --vector-to-sign: what an external signer takes, instead of an image.
@@ -170,7 +166,7 @@ Result<int> write_vector(const Arguments& arguments, const Input& input, const i
     const auto* key = keys.signing ? &keys.signing->public_key : keys.fixed ? &*keys.fixed : nullptr;
     TRY(auto vector, image::vector_to_sign(input.payload, options, key));
     streams.out += fmt::format("image.py: export {}\n", digest ? "digest" : "payload");
-    TRY(const auto address, output_address(arguments, input));
+    TRY(const auto address, output_address(arguments, input, options));
     image::Built built;
     built.image = std::move(digest ? vector.digest : vector.region);
     auto plain = options;
@@ -205,6 +201,8 @@ Result<int> run(const Arguments& arguments, Streams& streams) {
         TRY_VOID(check_hash(options, key->type()));
     if (arguments.has("--vector-to-sign")) return write_vector(arguments, input, options, keys, streams);
 
+    // Padding belongs to the key that signs: a signature from elsewhere is taken as it is.
+    if (!keys.signing) options.pad_signature = false;
     const auto note = signing_note(keys);
     TRY(const auto signer, make_signer(keys));
     streams.out += note;
@@ -217,7 +215,7 @@ Result<int> run(const Arguments& arguments, Streams& streams) {
         streams.out += sizes;
         if (built->compressed) streams.out += note;
     }
-    TRY(const auto address, output_address(arguments, input));
+    TRY(const auto address, output_address(arguments, input, options));
     TRY_VOID(write_image(arguments.text("OUTFILE"), *built, options, address));
     if (const auto path = arguments.text("--sig-out"); !path.empty()) {
         if (signer == nullptr)

@@ -122,17 +122,27 @@ Result<> read_layout(const Arguments& arguments, image::SignOptions& out) {
     // A size of 0 or less switches the check off.
     out.slot_size = static_cast<std::uint64_t>(std::max<std::int64_t>(0, arguments.number("--slot-size").value_or(0)));
     out.boot_mode = arguments.has("--overwrite-only") ? FOTA_BOOT_OVERWRITE : FOTA_BOOT_MOVE;
-    const auto sectors = arguments.number("--max-sectors").value_or(0);
-    if (sectors < 0 || (sectors == 0 && arguments.has("--max-sectors")))
-        return fail(Errc::image_malformed, fmt::format("expected a number of sectors above 0, found {}", sectors));
-    out.max_sectors = static_cast<std::uint64_t>(sectors);
     out.align = static_cast<std::uint32_t>(arguments.number("--align").value_or(1));
     out.max_align = static_cast<std::uint32_t>(arguments.number("--max-align").value_or(0));
     out.test = arguments.has("--test");
     out.confirm = arguments.has("--confirm");
     out.pad = arguments.has("--pad") || out.test || out.confirm;
     out.save_encrypted_key = arguments.has("--save-enctlv");
+    if (const auto sectors = arguments.number("--max-sectors")) {
+        // The trailer ends the slot whatever room it has; a number below 0 makes it begin beyond that.
+        if (*sectors < 0 && out.pad && out.boot_mode != FOTA_BOOT_OVERWRITE)
+            return fail(Errc::image_malformed, fmt::format("expected a number of sectors above 0, found {}", *sectors));
+        out.max_sectors = static_cast<std::uint64_t>(std::max<std::int64_t>(1, *sectors));
+    }
     return {};
+}
+
+/// RFC 4122, appendix C.
+constexpr std::string_view dns_name_space = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+
+/// An empty name is a name for imgtool, as any other.
+Result<image::Uuid> nameless_in(const Result<image::Uuid>& name_space) {
+    return image::uuid5(*name_space, "");
 }
 
 Result<> read_protected(const Arguments& arguments, image::SignOptions& out) {
@@ -145,17 +155,19 @@ Result<> read_protected(const Arguments& arguments, image::SignOptions& out) {
                 return overflow("security counter", std::numeric_limits<std::uint32_t>::max(), *counter);
         }
     }
-    out.boot_record = arguments.text("--boot-record");
+    out.boot_record = arguments.find("--boot-record");
     if (const auto text = arguments.find("--dependencies")) {
         TRY(out.dependencies, parse_dependencies(*text));
     }
     if (const auto text = arguments.find("--vid")) {
-        auto vendor = image::vendor_uuid(*text);
+        auto vendor = text->empty() ? nameless_in(image::vendor_uuid(dns_name_space)) : image::vendor_uuid(*text);
         if (!vendor) return fail(std::move(vendor.error()).as(Errc::config_invalid));
         out.vendor_id = *vendor;
     }
     if (const auto text = arguments.find("--cid")) {
-        auto kind = image::class_uuid(*text, out.vendor_id ? &*out.vendor_id : nullptr);
+        auto kind = text->empty() && out.vendor_id
+                        ? nameless_in(*out.vendor_id)
+                        : image::class_uuid(*text, out.vendor_id ? &*out.vendor_id : nullptr);
         if (!kind) return fail(std::move(kind.error()).as(Errc::config_invalid));
         out.class_id = *kind;
     }

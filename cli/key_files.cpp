@@ -97,6 +97,7 @@ void bind_passphrase(CLI::App& app, PassphraseOptions& options) {
 
 Result<std::optional<image::Passphrase>> read_passphrase(const PassphraseOptions& options) {
     if (!options.given()) return std::nullopt;
+    if (options.typed != nullptr) return options.typed->clone();
     std::string text;
     if (options.env.empty()) {
         // A descriptor of a file is a secret file by its own name.
@@ -126,13 +127,17 @@ Result<image::PublicKey> load_public_half(const std::string& path, const Passphr
     if (adapters::is_pkcs11_uri(path)) return load_token_public_key(path, options);
     TRY(auto bytes, read_file(path, small_file_limit));
     const Secret<Bytes> wiped(std::move(bytes));
-    if (image::is_encrypted_key(wiped.reveal())) {
-        TRY(const auto key, decrypt(path, wiped.reveal(), options));
-        return key.public_key();
-    }
+    // Where the public half stands beside an encrypted private one, nobody needs the passphrase.
     auto key = image::PublicKey::parse(wiped.reveal());
-    if (!key) return about(path, std::move(key).error());
-    return key;
+    if (key) return key;
+    if (!image::is_encrypted_key(wiped.reveal())) return about(path, std::move(key).error());
+    TRY(const auto pair, decrypt(path, wiped.reveal(), options));
+    return pair.public_key();
+}
+
+Result<bool> token_signs(const std::string& uri) {
+    TRY(const auto key, read_token_key(uri, {}));
+    return adapters::shows_pkcs11_private_key(key.uri, key.pin ? &*key.pin : nullptr);
 }
 
 Result<image::PrivateKey> load_signing_key(const std::string& path, const PassphraseOptions& options) {
@@ -155,7 +160,13 @@ void bind_signing(CLI::App& app, SigningOptions& options) {
                "--sign-with", options.sign_with,
                "command that gets the digest on stdin (for Ed25519 the message) and answers with the signature on "
                "stdout; run without a shell; --key is then its public key")
-            ->type_name("CMD");
+            ->type_name("CMD")
+            // A variable that is not set in a build must not have the key in the file sign instead.
+            ->check([](const std::string& text) {
+                return text.find_first_not_of(" \t") == std::string::npos
+                           ? std::string("expected a command, found an empty one; leave --sign-with out to sign with --key")
+                           : std::string();
+            });
     app.add_option("--sign-timeout", options.sign_timeout, "how long that command may take")
         ->type_name("DURATION")
         ->capture_default_str()

@@ -17,8 +17,9 @@ struct PassphraseOptions {
     std::string file;
     std::string env;
     int fd = -1;
+    const image::Passphrase* typed = nullptr;  ///< what somebody typed on a terminal; not an option
 
-    bool given() const noexcept { return !file.empty() || !env.empty() || fd >= 0; }
+    bool given() const noexcept { return !file.empty() || !env.empty() || fd >= 0 || typed != nullptr; }
 };
 void bind_passphrase(CLI::App& app, PassphraseOptions& options);
 
@@ -30,6 +31,9 @@ Result<image::PublicKey> load_public_key(const std::string& path);
 
 /// The public half of any key; an encrypted file needs its passphrase (usage when it is missing).
 Result<image::PublicKey> load_public_half(const std::string& path, const PassphraseOptions& options);
+
+/// Whether a pkcs11: URI names a key that signs; a token whose PIN the URI does not name hides that, as a rule.
+Result<bool> token_signs(const std::string& uri);
 
 /// A private key from a file: credentials_unusable when group or others may read the file, or the passphrase is wrong.
 Result<image::PrivateKey> load_signing_key(const std::string& path, const PassphraseOptions& options);

@@ -75,8 +75,12 @@ int run(Program& program, const Options& options) {
     const auto key = load_public_half(options.key, options.passphrase);
     if (!key) return program.out.fail(key.error());
     const auto bytes = encode(*key, options.format);
-    nlohmann::json fields{
-        {"type", key_type_word(key->type())}, {"format", options.format}, {"sha256", to_hex(key->fingerprint())}};
+    // For a person the hash that images carry and image show prints: of P-384 that is no SHA-256.
+    const auto key_hash = key->hash(image::default_hash(key->type()));
+    nlohmann::json fields{{"type", key_type_word(key->type())},
+                          {"format", options.format},
+                          {"sha256", to_hex(key->fingerprint())},
+                          {"key_hash", to_hex(key_hash)}};
     if (program.out.json() && options.out == "-") {
         fields["public_key"] = options.format == "der" ? to_hex(bytes) : std::string(as_text(bytes));
         return program.out.result("done", fields);
@@ -84,7 +88,7 @@ int run(Program& program, const Options& options) {
     if (const auto written = write_product(options.out, bytes); !written) return program.out.fail(written.error());
     if (options.out != "-")
         program.out.line(fmt::format("key      {} {} · public half in {}", key_type_name(key->type()),
-                                     short_hex(key->fingerprint()), shown_path(options.out)));
+                                     short_hex(key_hash), shown_path(options.out)));
     return program.out.result("done", fields);
 }
 

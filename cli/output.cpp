@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/text.hpp"
 #include "cli/diagnostics.hpp"
@@ -54,10 +56,20 @@ std::string Output::styled(Style style, std::string_view text, bool on_stdout) c
 }
 
 void Output::write(bool to_stdout, std::string_view text) {
-    // A closed pipe is the reader's choice: SIGPIPE is ignored in main, and what cannot be written is dropped.
+    // SIGPIPE is ignored in main: what cannot be written is dropped, and finish() says so.
     std::FILE* stream = to_stdout ? stdout : stderr;
-    (void)std::fwrite(text.data(), 1, text.size(), stream);
-    (void)std::fflush(stream);
+    errno = 0;
+    const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
+    if (!written && to_stdout && write_error_ == 0) write_error_ = errno == 0 ? EIO : errno;
+}
+
+int Output::finish(int exit) {
+    if (write_error_ == 0 || write_error_ == EPIPE) return exit;
+    const Error error(Errc::file_unwritable,
+                      fmt::format("expected to write to standard output, found {}", std::strerror(write_error_)));
+    clear_live();
+    write(false, fmt::format("{}  {}\n", styled(Style::red, "error", false), error.text()));
+    return exit == 0 ? exit_code(error.code()) : exit;
 }
 
 void Output::clear_live() {
@@ -118,6 +130,8 @@ int Output::fail(const Error& error, nlohmann::json fields, std::string_view out
     }
     ended_ = true;
     clear_live();
+    // The reader of `-o - | head` has what it wanted.
+    if (!error.detail("reader-gone").empty()) return exit;
     std::string text = fmt::format("{}  {}\n", styled(Style::red, "error", false), error.text());
     for (const auto& hint : advice) text += fmt::format("{}   {}\n", styled(Style::bold, "hint", false), hint);
     write(false, text);

@@ -60,6 +60,11 @@ class Output {
     /// True once result() or fail() has written the last line.
     bool ended() const noexcept { return ended_; }
 
+    /// The process's exit code for a command that ended with `exit`: that of file_unwritable, said on stderr, when a
+    /// report was asked for and could not be written. A reader that went away (`| head`) has read what it wanted: then
+    /// nothing is said, and the exit code stays.
+    int finish(int exit);
+
   private:
     void clear_live();
     void write(bool to_stdout, std::string_view text);
@@ -70,6 +75,7 @@ class Output {
     bool err_live_ = false;
     bool live_drawn_ = false;
     bool ended_ = false;
+    int write_error_ = 0;  ///< errno of the first write to stdout that failed
     int width_ = 80;
 };
 

@@ -90,6 +90,10 @@ int Program::main(int argc, const char* const* argv) {
     std::signal(SIGPIPE, SIG_IGN);
     // Neither this program's options nor its configuration have a say in what a build asks of imgtool.
     if (argc > 1 && std::string_view(argv[1]) == "imgtool") return imgtool_main({argv + 2, argv + argc});
+    return out.finish(run(argc, argv));
+}
+
+int Program::run(int argc, const char* const* argv) {
     words = {argv + std::min(argc, 1), argv + argc};
     if (word(0) != "--version") add_named(app_, *this, commands, word(0));
     try {

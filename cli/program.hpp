@@ -33,6 +33,8 @@ class Program {
     int main(int argc, const char* const* argv);
 
   private:
+    int run(int argc, const char* const* argv);
+
     CLI::App app_;
     std::function<int()> selected_;
 };

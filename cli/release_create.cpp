@@ -1,8 +1,14 @@
 // fotactl release create: a signed manifest for an image, and a bill of materials on request.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <span>
+#include <vector>
 
 #include "base/text.hpp"
 #include "cli/checked_layout.hpp"
@@ -11,6 +17,7 @@
 #include "cli/key_files.hpp"
 #include "cli/release.hpp"
 #include "cli/release_input.hpp"
+#include "image/verify.hpp"
 #include "release/sbom.hpp"
 #include "release/signed_document.hpp"
 
@@ -19,6 +26,7 @@ namespace {
 
 struct Options {
     std::string image;
+    std::string image_key;
     SigningOptions signing;
     std::string board;
     std::string soc;
@@ -54,13 +62,79 @@ Result<std::optional<release::Timestamp>> expiry_of(const std::string& text) {
     if (!time)
         return fail(Errc::usage, fmt::format("expected --expires as 2027-01-31T12:00:00Z or 90d, found \"{}\"",
                                              printable(text, 64)));
+    if (*time <= now())
+        return fail(Errc::usage, fmt::format("expected --expires in the future, as nothing installs an expired release, "
+                                             "found {}; leave it out for a release that never expires",
+                                             release::timestamp_text(*time)));
     return std::optional(*time);
+}
+
+/// When the bill of materials was made: https://reproducible-builds.org/specs/source-date-epoch/, else the beginning of
+/// that epoch where the same input has to give the same bytes, else now.
+Result<release::Timestamp> creation_time(bool deterministic) {
+    const char* text = std::getenv("SOURCE_DATE_EPOCH");
+    if (text == nullptr || *text == '\0') return deterministic ? release::Timestamp{} : now();
+    constexpr std::int64_t year_9999 = 253'402'300'799;
+    std::int64_t seconds = -1;
+    const auto* end = text + std::strlen(text);
+    const auto [stop, error] = std::from_chars(text, end, seconds);
+    if (error != std::errc{} || stop != end || seconds < 0 || seconds > year_9999)
+        return fail(Errc::usage, fmt::format("expected SOURCE_DATE_EPOCH in seconds since 1970, found \"{}\"",
+                                             printable(text, 40)));
+    return release::Timestamp(std::chrono::seconds(seconds));
+}
+
+/// Nothing that is read is written over, and what is written names a file that will be found.
+Result<> check_places(const Options& options, BytesView image) {
+    if (options.image == "-")
+        return fail(Errc::usage,
+                    "expected a file for --image, whose name the release carries, found stdin: save the image first");
+    const std::pair<const char*, const std::string*> written[]{{"--out", &options.out}, {"--sbom", &options.sbom}};
+    const std::pair<const char*, const std::string*> read[]{
+        {"--image", &options.image}, {"--key", &options.signing.key}, {"--layout", &options.layout}, written[1]};
+    for (const auto& [to, target] : written)
+        for (const auto& [from, source] : read)
+            if (source != target && same_file(*target, *source))
+                return fail(Errc::usage, fmt::format("expected another file for {} than for {}, found {} for both: "
+                                                     "give it a name of its own",
+                                                     to, from, shown_path(*target)));
+    if (options.out == "-") return {};
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const fs::path out(options.out);
+    if (fs::exists(out, ignored) && !fs::is_regular_file(out, ignored)) return {};  // a pipe
+    const fs::path named(options.image);
+    const auto beside = (out.parent_path() / named.filename()).string();
+    if (same_file(beside, options.image)) return {};
+    if (const auto there = read_image(beside); there && std::ranges::equal(*there, image)) return {};
+    return fail(Errc::usage,
+                fmt::format("expected the image beside the release, where push looks for it, found none like it at {}: "
+                            "write the release to {}, or copy the image there first",
+                            printable(beside), printable((named.parent_path() / out.filename()).string())));
+}
+
+/// A bootloader would take it, and where `keys` are given it is signed by one of them. What is encrypted is seen by its
+/// device alone.
+Result<> check_image(BytesView image, std::span<const image::PublicKey> keys) {
+    TRY(const auto parsed, image::parse(image));
+    if (parsed.header.encrypted()) return {};
+    const bool hardware_keys = parsed.find(image::tlv::public_key) != nullptr && parsed.key_hash(image).empty();
+    TRY_VOID(image::verify(image, parsed, keys, {.hardware_keys = hardware_keys, .decompression = true}));
+    return {};
 }
 
 Result<release::Manifest> create(Program& program, const Options& options) {
     TRY(const auto image, read_image(options.image));
     auto described = release::describe_image(image, std::filesystem::path(options.image).filename().string());
     if (!described) return fail(std::move(described.error()).with("file", options.image).in(shown_path(options.image)));
+    TRY_VOID(check_places(options, image));
+    std::vector<image::PublicKey> image_keys;
+    if (!options.image_key.empty()) {
+        TRY(auto key, load_public_key(options.image_key));
+        image_keys.push_back(std::move(key));
+    }
+    if (auto boots = check_image(image, image_keys); !boots)
+        return fail(std::move(boots.error()).with("file", options.image).in(shown_path(options.image)));
     auto manifest = std::move(*described);
     manifest.board = options.board;
     manifest.soc = options.soc;
@@ -84,9 +158,14 @@ Result<release::Manifest> create(Program& program, const Options& options) {
     TRY(const auto signer, load_signer(options.signing));
     if (auto fits = release::check_document_key(signer->public_key()); !fits)
         return fail(std::move(fits.error()).with("file", options.signing.key).in(shown_path(options.signing.key)));
+    // Where one key signs both, the image's signature is looked at unasked.
+    if (image_keys.empty() && manifest.key_hash == signer->public_key().fingerprint())
+        if (auto good = check_image(image, std::span(&signer->public_key(), 1)); !good)
+            return fail(std::move(good.error()).with("file", options.image).in(shown_path(options.image)));
     TRY(const auto text, release::sign_manifest(manifest, *signer));
     if (!options.sbom.empty()) {
-        const auto sbom = release::spdx_document(manifest, "fotactl-" FOTACTL_VERSION, now()).dump(2) + "\n";
+        TRY(const auto created, creation_time(options.signing.deterministic));
+        const auto sbom = release::spdx_document(manifest, "fotactl-" FOTACTL_VERSION, created).dump(2) + "\n";
         TRY_VOID(write_file_atomic(options.sbom, as_bytes(sbom)));
     }
     TRY_VOID(write_file_atomic(options.out, as_bytes(text)));
@@ -110,6 +189,8 @@ void add_release_create(CLI::App& group, Program& program) {
             app.add_option("--image", o.image, "the signed image; the release names it as a file beside itself")
                 ->type_name("IMG")
                 ->required();
+            app.add_option("--image-key", o.image_key, "public key the image must be signed with, as its devices trust it")
+                ->type_name("PUB");
             bind_signing(app, o.signing);
             app.add_option("--board", o.board,
                            "the device's board, with or without its qualifiers (default: the layout's)")

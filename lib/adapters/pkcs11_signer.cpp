@@ -22,6 +22,11 @@ Result<std::unique_ptr<image::Signer>> open_pkcs11_signer(const Pkcs11Uri& uri, 
     return std::unique_ptr<image::Signer>(std::make_unique<TokenSigner>(std::move(token)));
 }
 
+Result<bool> shows_pkcs11_private_key(const Pkcs11Uri& uri, const image::Passphrase* pin) {
+    TRY(const auto token, Pkcs11Token::open(uri, pin, Pkcs11Token::Need::public_half));
+    return token.has_private_half();
+}
+
 Result<image::PublicKey> read_pkcs11_public_key(const Pkcs11Uri& uri, const image::Passphrase* pin) {
     TRY(const auto token, Pkcs11Token::open(uri, pin, Pkcs11Token::Need::public_half));
     return token.public_key();

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -56,6 +58,46 @@ bool fits(const std::optional<std::string>& wanted, const std::string& found) {
     return !wanted || *wanted == found;
 }
 
+/// C_Initialize and C_Finalize are the process's: what one session ends, it ends for all others of that module. So each
+/// module is counted, and only the last session ends it; not where somebody else in the process had begun it.
+class Modules {
+  public:
+    static CK_RV begin(CK_FUNCTION_LIST* functions) {
+        const std::scoped_lock guard(lock());
+        auto& use = uses()[functions];
+        if (use.sessions > 0) {
+            ++use.sessions;
+            return CKR_OK;
+        }
+        CK_C_INITIALIZE_ARGS threads{};
+        threads.flags = CKF_OS_LOCKING_OK;
+        const auto answer = functions->C_Initialize(&threads);
+        if (answer != CKR_OK && answer != CKR_CRYPTOKI_ALREADY_INITIALIZED) return answer;
+        use = {1, answer == CKR_OK};
+        return CKR_OK;
+    }
+    static void end(CK_FUNCTION_LIST* functions) {
+        const std::scoped_lock guard(lock());
+        auto& use = uses()[functions];
+        if (--use.sessions == 0 && use.ours) functions->C_Finalize(nullptr);
+    }
+
+  private:
+    struct Use {
+        std::size_t sessions = 0;
+        bool ours = false;
+    };
+    static std::mutex& lock() {
+        static std::mutex out;
+        return out;
+    }
+    static std::map<CK_FUNCTION_LIST*, Use>& uses() {
+        static std::map<CK_FUNCTION_LIST*, Use> out;
+        return out;
+    }
+};
+
+/// Begun; whoever is given it calls Modules::end().
 Result<CK_FUNCTION_LIST*> load_module(const std::string& path) {
     const auto missing = [&](const std::string& found) {
         return fail(Error(Errc::file_unreadable,
@@ -74,11 +116,8 @@ Result<CK_FUNCTION_LIST*> load_module(const std::string& path) {
     CK_FUNCTION_LIST* functions = nullptr;
     if (entry == nullptr || entry(&functions) != CKR_OK || functions == nullptr)
         return missing("a library which is no PKCS#11 module");
-    CK_C_INITIALIZE_ARGS threads{};
-    threads.flags = CKF_OS_LOCKING_OK;
-    const auto initialized = functions->C_Initialize(&threads);
-    if (initialized != CKR_OK && initialized != CKR_CRYPTOKI_ALREADY_INITIALIZED)
-        return missing(fmt::format("one that does not start (0x{:x})", initialized));
+    if (const auto answer = Modules::begin(functions); answer != CKR_OK)
+        return missing(fmt::format("one that does not start (0x{:x})", answer));
     return functions;
 }
 
@@ -177,13 +216,14 @@ class Pkcs11Token::Session {
     ~Session() {
         if (functions_ == nullptr) return;
         if (open_) functions_->C_CloseSession(session_);
-        functions_->C_Finalize(nullptr);
+        Modules::end(functions_);
     }
 
     Result<> open(const Pkcs11Uri& uri, const image::Passphrase* pin, Need need);
     Result<Bytes> sign(const image::SignRequest& request);
 
     const image::PublicKey& public_key() const { return *public_key_; }
+    bool has_private_half() const { return private_half_; }
 
   private:
     using Objects = std::vector<CK_OBJECT_HANDLE>;
@@ -206,6 +246,7 @@ class Pkcs11Token::Session {
     bool open_ = false;
     CK_FLAGS token_flags_ = 0;
     CK_OBJECT_HANDLE key_ = 0;
+    bool private_half_ = false;
     std::string token_;  ///< label, for messages
     std::string label_;  ///< of the key
     Bytes id_;           ///< of the key
@@ -282,6 +323,7 @@ Result<> Pkcs11Token::Session::log_in(const image::Passphrase* pin, Need need) {
         if (need == Need::public_half || (token_flags_ & CKF_LOGIN_REQUIRED) == 0) return {};
         return fail(
             Error(Errc::usage, fmt::format("expected the PIN of the token \"{}\", found none", printable(token_)))
+                .with("pin", "missing")
                 .with("hint",
                       "put the PIN into a file of mode 0600 and name it with --passphrase-file, or with "
                       "pin-source in the URI"));
@@ -364,6 +406,7 @@ Result<> Pkcs11Token::Session::find_key(const Pkcs11Uri& uri, Need need) {
                         "object or id",
                         half, printable(token_), keys.size()));
     key_ = keys.front();
+    private_half_ = private_half;
     id_ = attribute(key_, CKA_ID);
     label_ = as_text(attribute(key_, CKA_LABEL));
     CK_KEY_TYPE type = 0;
@@ -423,6 +466,9 @@ Result<Pkcs11Token> Pkcs11Token::open(const Pkcs11Uri& uri, const image::Passphr
 
 const image::PublicKey& Pkcs11Token::public_key() const {
     return session_->public_key();
+}
+bool Pkcs11Token::has_private_half() const {
+    return session_->has_private_half();
 }
 Result<Bytes> Pkcs11Token::sign(const image::SignRequest& request) {
     return session_->sign(request);

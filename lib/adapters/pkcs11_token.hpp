@@ -17,8 +17,8 @@ class Pkcs11Token {
     enum class Need { private_half, public_half };
 
     /// `pin`: nullptr when there is none. file_unreadable: no such module, or no PKCS#11 module. key_unusable: no token
-    /// or no key fits, or more than one does, or the key cannot sign images. usage: the private half was asked for, and
-    /// the token wants a PIN. credentials_unusable: the PIN is wrong or locked.
+    /// or no key fits, or more than one does, or the key cannot sign images. usage (detail "pin"): the private half was asked
+    /// for, and the token wants a PIN. credentials_unusable: the PIN is wrong or locked.
     static Result<Pkcs11Token> open(const Pkcs11Uri& uri, const image::Passphrase* pin, Need need);
 
     Pkcs11Token(Pkcs11Token&&) noexcept;
@@ -26,6 +26,8 @@ class Pkcs11Token {
     ~Pkcs11Token();
 
     const image::PublicKey& public_key() const;
+    /// Whether the private half was seen: most tokens hide it without a PIN.
+    bool has_private_half() const;
 
     /// C_Sign: ECDSA as DER; RSA-PSS with a salt of 32 bytes, and Ed25519, raw. key_unusable when the token refuses.
     Result<Bytes> sign(const image::SignRequest& request);

@@ -49,7 +49,9 @@ Result<> check_options(const SignOptions& options, const PublicKey* key) {
     static constexpr std::array<std::uint32_t, 3> max_aligns{8, 16, 32};
     if (std::ranges::find(aligns, options.align) == aligns.end())
         return usage(fmt::format("expected an alignment of 1, 2, 4, 8, 16 or 32, found {}", options.align));
-    if (std::ranges::find(max_aligns, max_align(options)) == max_aligns.end() || max_align(options) < options.align)
+    // Where the maximum is less, imgtool takes it for what the trailer is laid out by.
+    const bool in_order = options.rules == Rules::imgtool || max_align(options) >= options.align;
+    if (std::ranges::find(max_aligns, max_align(options)) == max_aligns.end() || !in_order)
         return usage(
             fmt::format("expected a maximum alignment of 8, 16 or 32 that is not below the alignment {}, found {}",
                         options.align, max_align(options)));
@@ -64,9 +66,9 @@ Result<> check_options(const SignOptions& options, const PublicKey* key) {
     if (is_padded(options) && options.slot_size > largest_padded)
         return usage(
             fmt::format("expected a slot of at most {} bytes to pad to, found {}", largest_padded, options.slot_size));
-    if (options.boot_record.size() > longest_boot_record)
+    if (options.boot_record && options.boot_record->size() > longest_boot_record)
         return usage(fmt::format("expected a boot record of at most {} characters, found {}", longest_boot_record,
-                                 options.boot_record.size()));
+                                 options.boot_record->size()));
     for (const auto& [type, bytes] : options.custom_tlvs)
         if (type < tlv::vendor_first || type > tlv::vendor_last)
             return usage(fmt::format("expected a custom TLV type of 0x{:02x} to 0x{:04x}, found 0x{:02x}",
@@ -74,7 +76,9 @@ Result<> check_options(const SignOptions& options, const PublicKey* key) {
 
     if (options.encryption) TRY_VOID(check_encryption(*options.encryption));
     if (key == nullptr) {
-        if (options.pure || options.full_public_key) return usage("expected a key for this option, found none");
+        // imgtool makes an unsigned image, which says nothing of a key.
+        if (options.rules != Rules::imgtool && (options.pure || options.full_public_key))
+            return usage("expected a key for this option, found none");
         return {};
     }
     const auto type = key->type();
@@ -165,7 +169,7 @@ class Assembly {
   public:
     Assembly(const SignOptions& options, const PublicKey* key) : options_(options), key_(key) {
         hash_ = options.hash.value_or(key == nullptr ? HashType::sha256 : default_hash(key->type()));
-        if (options.pure) hash_ = HashType::sha512;
+        if (options.pure && key != nullptr) hash_ = HashType::sha512;
         key_hash_ = key == nullptr ? Bytes(hash_size(HashType::sha256)) : key->hash(hash_);
     }
 

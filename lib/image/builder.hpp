@@ -52,7 +52,7 @@ struct SignOptions {
     bool save_encrypted_key = false;  ///< BOOT_SWAP_SAVE_ENCTLV: the trailer keeps the key as wrapped
 
     std::optional<std::uint32_t> security_counter;
-    std::string boot_record;  ///< software type, at most 12 characters; empty: none
+    std::optional<std::string> boot_record;  ///< software type, at most 12 characters
     std::vector<Dependency> dependencies;
     std::optional<Uuid> vendor_id;
     std::optional<Uuid> class_id;

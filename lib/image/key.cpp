@@ -6,6 +6,7 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
@@ -15,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "image/image.hpp"
 #include "image/plain_key.hpp"
@@ -102,19 +104,70 @@ bool holds_something(BytesView bytes) {
     return anything.read(bytes, nullptr) != nullptr;
 }
 
+using Number = std::unique_ptr<BIGNUM, Free<BN_clear_free>>;
+using Builder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
+using Parameters = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
+
+/// An id-RSASSA-PSS key as the RSA key it is: what it says about hash and salt is MCUboot's to say. nullptr when
+/// libcrypto cannot make one.
+SharedKey without_restrictions(EVP_PKEY* key) {
+    static constexpr std::array names{OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+                                      OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+                                      OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+                                      OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+    const Builder builder(OSSL_PARAM_BLD_new());
+    const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+    std::vector<Number> numbers;  // the builder refers to them
+    for (const auto* name : names) {
+        BIGNUM* number = nullptr;
+        if (EVP_PKEY_get_bn_param(key, name, &number) != 1) break;
+        numbers.emplace_back(number);
+        if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), name, number) != 1) return nullptr;
+    }
+    const Parameters parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+    EVP_PKEY* out = nullptr;
+    if (parameters && context && EVP_PKEY_fromdata_init(context.get()) == 1)
+        EVP_PKEY_fromdata(context.get(), &out, numbers.size() > 2 ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+                          parameters.get());
+    ERR_clear_error();
+    return own(out);
+}
+
 /// `selection`: which half is wanted.
 SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
     thread_local Reader public_keys(EVP_PKEY_PUBLIC_KEY);
     thread_local Reader key_pairs(EVP_PKEY_KEYPAIR);
-    return (selection == EVP_PKEY_KEYPAIR ? key_pairs : public_keys).read(bytes, passphrase);
+    auto key = (selection == EVP_PKEY_KEYPAIR ? key_pairs : public_keys).read(bytes, passphrase);
+    if (key && EVP_PKEY_is_a(key.get(), "RSA-PSS") == 1) return without_restrictions(key.get());
+    return key;
 }
 
-/// `private_half`: set to whether the key has one. nullptr: not a plain key, or one that libcrypto refuses.
-SharedKey read_plain(BytesView bytes, bool& private_half) {
-    const auto plain = PlainKey::find(bytes);
-    if (!plain) return nullptr;
-    private_half = plain->has_private_half();
-    return own(plain->make());
+/// The parts of a file, each of which may be a key: the blocks of PEM, whatever stands before, between and after them,
+/// or all of it where it is DER. What has no key of its own is left out: certificates, and the parameters that OpenSSL
+/// writes before a new key on a curve.
+std::vector<BytesView> candidates(BytesView file) {
+    static constexpr std::string_view begin = "-----BEGIN ";
+    static constexpr std::string_view dashes = "-----";
+    constexpr std::size_t most = 16;  // of which a file can make libcrypto try each
+    const auto text = as_text(file);
+    std::vector<BytesView> out;
+    for (std::size_t at = text.find(begin); at != std::string_view::npos && out.size() < most;) {
+        const auto named = at + begin.size();
+        const auto label = text.substr(named, text.find(dashes, named) - named);
+        const auto end = fmt::format("-----END {}-----", label);
+        const auto found = label.find('\n') == std::string_view::npos ? text.find(end, named) : std::string_view::npos;
+        if (found == std::string_view::npos) {
+            at = text.find(begin, named);
+            continue;
+        }
+        auto after = found + end.size();
+        if (text.substr(after).starts_with('\n')) ++after;
+        if (label.find("CERTIFICATE") == std::string_view::npos && !label.ends_with("PARAMETERS"))
+            out.push_back(file.subspan(at, after - at));
+        at = text.find(begin, after);
+    }
+    if (out.empty() && text.find(begin) == std::string_view::npos) out.push_back(file);
+    return out;
 }
 
 /// Calls `visit` with an EncryptedPrivateKeyInfo in DER, and with each one in PEM under whatever label; the content
@@ -223,6 +276,17 @@ Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**
     return encode(key, &cursor) == length ? out : Bytes{};
 }
 
+/// Whether one of the candidates is a private key that its owner encrypted.
+bool is_sealed(BytesView candidate) {
+    const auto text = as_text(candidate);
+    if (text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") ||
+        text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)
+        return true;
+    bool out = false;
+    each_sealed(candidate, [&](const X509_SIG&) { out = true; });
+    return out;
+}
+
 bool has_private_half(EVP_PKEY* key) {
     const bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
     bool out = false;
@@ -236,6 +300,13 @@ bool has_private_half(EVP_PKEY* key) {
     }
     ERR_clear_error();
     return out;
+}
+
+/// A candidate that is no encrypted key; nullptr where it is no key at all.
+SharedKey read_open(BytesView candidate, int selection) {
+    if (const auto plain = PlainKey::find(candidate))
+        if (auto key = own(plain->make())) return key;
+    return decode(candidate, selection, nullptr);
 }
 
 /// A key object without the private half; nullptr when libcrypto cannot make one.
@@ -362,17 +433,22 @@ Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
 }
 
 Result<PublicKey> PublicKey::parse(BytesView pem_or_der) {
-    bool private_half = false;
-    if (const auto plain = read_plain(pem_or_der, private_half)) return from_evp(plain.get());
-    if (is_encrypted_key(pem_or_der))
-        return unusable("expected a public key, found an encrypted private key: write its public half to a file first");
-    SharedKey key;
-    if (holds_something(pem_or_der)) {
-        key = decode(pem_or_der, EVP_PKEY_PUBLIC_KEY, nullptr);
-        if (!key) key = decode(pem_or_der, EVP_PKEY_KEYPAIR, nullptr);
+    bool sealed = false;
+    for (const auto candidate : candidates(pem_or_der)) {
+        if (!PlainKey::find(candidate) && is_sealed(candidate)) {
+            sealed = true;
+            continue;
+        }
+        if (!PlainKey::find(candidate) && !holds_something(candidate)) continue;
+        auto key = read_open(candidate, EVP_PKEY_PUBLIC_KEY);
+        if (!key) key = decode(candidate, EVP_PKEY_KEYPAIR, nullptr);
+        if (key) return from_evp(key.get());
     }
-    if (!key) return unusable("expected a public key in PEM or DER, found neither");
-    return from_evp(key.get());
+    if (sealed)
+        return unusable("expected a public key, found an encrypted private key: write its public half to a file first");
+    if (as_text(pem_or_der).find("PRIVATE KEY-----") != std::string_view::npos)
+        return unusable("expected a public key in PEM or DER, found a private key that cannot be read");
+    return unusable("expected a public key in PEM or DER, found neither");
 }
 
 std::string PublicKey::pem() const {
@@ -410,30 +486,33 @@ Result<PrivateKey> PrivateKey::generate(KeyType type) {
 
 Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* passphrase) {
     PrivateKey out;
-    bool private_half = false;
-    if (auto plain = read_plain(pem_or_der, private_half)) {
-        TRY(out.public_, PublicKey::from_evp(plain.get()));
-        if (!private_half) return unusable("expected a private key, found a public key");
-        out.key_ = std::move(plain);
-        return out;
+    const auto take = [&out](SharedKey key) -> Result<PrivateKey> {
+        TRY(out.public_, PublicKey::from_evp(key.get()));
+        out.key_ = std::move(key);
+        return std::move(out);
+    };
+    bool public_half = false;
+    for (const auto candidate : candidates(pem_or_der)) {
+        const auto plain = PlainKey::find(candidate);
+        if (!plain && is_sealed(candidate)) {
+            if (passphrase == nullptr)
+                return fail(Errc::credentials_unusable,
+                            "expected a passphrase for the encrypted private key, found none");
+            TRY_VOID(check_cost(candidate));
+            if (auto key = decode(candidate, EVP_PKEY_KEYPAIR, passphrase)) return take(std::move(key));
+            return fail(Errc::credentials_unusable,
+                        "expected the passphrase of the encrypted private key, found another");
+        }
+        if (!plain && !holds_something(candidate)) continue;
+        // The decoder also hands out public keys where that is all there is.
+        auto key = read_open(candidate, EVP_PKEY_KEYPAIR);
+        if (key && has_private_half(key.get())) return take(std::move(key));
+        public_half = public_half || key || decode(candidate, EVP_PKEY_PUBLIC_KEY, nullptr);
     }
-    const bool encrypted = is_encrypted_key(pem_or_der);
-    if (encrypted && passphrase == nullptr)
-        return fail(Errc::credentials_unusable, "expected a passphrase for the encrypted private key, found none");
-    if (encrypted) TRY_VOID(check_cost(pem_or_der));
-    if (!encrypted && passphrase == nullptr && !holds_something(pem_or_der))
-        return unusable("expected a private key in PEM or DER, found neither");
-    out.key_ = decode(pem_or_der, EVP_PKEY_KEYPAIR, passphrase);
-    if (!out.key_ && encrypted)
-        return fail(Errc::credentials_unusable, "expected the passphrase of the encrypted private key, found another");
-    if (!out.key_) {
-        if (PublicKey::parse(pem_or_der)) return unusable("expected a private key, found a public key");
-        return unusable("expected a private key in PEM or DER, found neither");
-    }
-    TRY(out.public_, PublicKey::from_evp(out.key_.get()));
-    // The decoder also hands out public keys where that is all there is.
-    if (!has_private_half(out.key_.get())) return unusable("expected a private key, found a public key");
-    return out;
+    if (!public_half) return unusable("expected a private key in PEM or DER, found neither");
+    // What is wrong with the public key is said of it, too.
+    TRY_VOID(PublicKey::parse(pem_or_der));
+    return unusable("expected a private key, found a public key");
 }
 
 Result<Secret<std::string>> PrivateKey::pem(const Passphrase* passphrase) const {
@@ -459,14 +538,16 @@ Result<Secret<std::string>> PrivateKey::pem(const Passphrase* passphrase) const 
 }
 
 bool is_encrypted_key(BytesView pem_or_der) {
-    if (PlainKey::find(pem_or_der)) return false;
-    const auto text = as_text(pem_or_der);
-    if (text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
-        text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)
-        return true;
-    bool out = false;
-    each_sealed(pem_or_der, [&](const X509_SIG&) { out = true; });
-    return out;
+    for (const auto candidate : candidates(pem_or_der)) {
+        const auto plain = PlainKey::find(candidate);
+        if (plain && plain->has_private_half()) return false;
+        if (plain) continue;
+        if (is_sealed(candidate)) return true;
+        if (!holds_something(candidate)) continue;
+        const auto key = decode(candidate, EVP_PKEY_KEYPAIR, nullptr);
+        if (key && has_private_half(key.get())) return false;
+    }
+    return false;
 }
 
 std::string_view development_key_name(BytesView key_hash) noexcept {

@@ -61,8 +61,9 @@ Result<Bytes> sign_ed25519(EVP_PKEY* key, BytesView message) {
     return fail(Errc::internal, "expected libcrypto to sign, it failed");
 }
 
-/// The signature alone, without the zeros which imgtool's --pad-sig appends; empty when it is no ECDSA signature. The
-/// bootloader reads the SEQUENCE and ignores what follows.
+/// The signature alone, without the zeros which imgtool's --pad-sig appends; empty when it is no ECDSA signature.
+/// Bootloaders read the SEQUENCE, and most ignore whatever follows. Zeros alone are let pass here: no tool writes
+/// anything else there, and what is refused here never makes a device refuse an image that was taken here.
 Bytes canonical_ecdsa(BytesView signature) {
     const auto* cursor = signature.data();
     const EcSignature parsed(d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(signature.size())));

@@ -28,7 +28,7 @@ Bytes encode_boot_record(const SignOptions& options, HashType hash, BytesView ke
     const auto version =
         fmt::format("{}.{}.{}", options.version.major, options.version.minor, options.version.revision);
     Bytes out{0xa5, 0x01};
-    append_cbor(out, text_string, as_bytes(options.boot_record));
+    append_cbor(out, text_string, as_bytes(options.boot_record.value_or("")));
     out.push_back(0x04);
     append_cbor(out, text_string, as_bytes(version));
     out.push_back(0x05);
@@ -79,7 +79,7 @@ Result<TlvArea> protected_area(const SignOptions& options, HashType hash, BytesV
         append_u32(counter, *options.security_counter, order);
         TRY_VOID(area.add(tlv::security_counter, counter));
     }
-    if (!options.boot_record.empty()) TRY_VOID(area.add(tlv::boot_record, encode_boot_record(options, hash, key_hash)));
+    if (options.boot_record) TRY_VOID(area.add(tlv::boot_record, encode_boot_record(options, hash, key_hash)));
     for (const auto& each : options.dependencies) {
         Bytes bytes{each.image, each.slot, 0, 0, each.version.major, each.version.minor};
         append_u16(bytes, each.version.revision, order);

@@ -19,6 +19,7 @@ struct Bootloader {
     bool pure = false;              ///< built with MCUBOOT_SIGN_PURE
     bool hmac_sha512 = false;       ///< built with MCUBOOT_HMAC_SHA512, which Kconfig offers with Ed25519 alone
     bool any_key = false;           ///< its keys are not known here: every KEYHASH names one of them
+    bool second_guess = false;      ///< as the one before it but for the hash, which the image does not tell
     std::vector<std::size_t> keys;  ///< indexes into the caller's keys
     std::string key_name;           ///< "ECDSA-P256"
 };
@@ -44,6 +45,13 @@ std::uint64_t longest_signature(std::uint16_t type) {
         default:
             return 128;  // ECDSA, whose DER has no fixed length
     }
+}
+
+/// Two that differ, short where that shows it.
+std::pair<std::string, std::string> telling(BytesView a, BytesView b) {
+    auto out = std::pair(short_hex(a), short_hex(b));
+    if (out.first == out.second) out = {to_hex(a), to_hex(b)};
+    return out;
 }
 
 Failure rejected(std::string message) {
@@ -141,16 +149,20 @@ class Walk {
         if (found.size() != hash_.size())
             return rejected(fmt::format("expected a {} of {} bytes, found {}", hash_name(bootloader_.hash),
                                         hash_.size(), found.size()));
-        if (!std::ranges::equal(found, hash_))
+        if (!std::ranges::equal(found, hash_)) {
+            const auto [said, computed] = telling(found, hash_);
             return rejected(fmt::format("expected the {} of the content to be {}, as the image says, found {}",
-                                        hash_name(bootloader_.hash), short_hex(found), short_hex(hash_)));
+                                        hash_name(bootloader_.hash), said, computed));
+        }
         hash_found_ = true;
         return {};
     }
 
     /// bootutil_find_key(): a KEYHASH shorter than the hash is compared as far as it goes.
     Result<> find_key(BytesView found) {
-        const auto longest = options_.hardware_keys ? longest_signature(bootloader_.signature) + 24 : hash_.size();
+        // With which hash a pure bootloader of unknown keys was built, the image does not say.
+        const auto own_hash = bootloader_.any_key && bootloader_.pure ? hash_size(HashType::sha512) : hash_.size();
+        const auto longest = options_.hardware_keys ? longest_signature(bootloader_.signature) + 24 : own_hash;
         if (found.size() > longest)
             return rejected(fmt::format("expected a {} of at most {} bytes, found {}",
                                         options_.hardware_keys ? "PUBKEY" : "KEYHASH", longest, found.size()));
@@ -209,10 +221,14 @@ class Walk {
             return rejected(
                 "expected the signature after the KEYHASH it belongs to, found it before: the bootloader ignores it");
         std::string expected;
-        for (const auto index : bootloader_.keys)
-            expected += (expected.empty() ? "" : " or ") + short_hex(keys_[index].hash(bootloader_.hash));
+        auto found = short_hex(stranger_);
+        for (const auto index : bootloader_.keys) {
+            const auto [own, other] = telling(keys_[index].hash(bootloader_.hash), stranger_);
+            expected += (expected.empty() ? "" : " or ") + own;
+            if (other.size() > found.size()) found = other;
+        }
         return fail(Errc::key_mismatch, fmt::format("expected a signature by the {} key {}, found one by the key {}",
-                                                    bootloader_.key_name, expected, short_hex(stranger_)));
+                                                    bootloader_.key_name, expected, found));
     }
 
     /// bootutil_img_validate(), its last part: what comes out of the decompressor has a hash and a signature of its
@@ -221,11 +237,13 @@ class Walk {
         TRY(const auto region, decompressed_region(file_, parsed_));
         const auto hash = digest(bootloader_.hash, region);
         const auto* expected = find_protected(tlv::decompressed_hash);
-        if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash))
+        if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash)) {
+            const auto [said, computed] =
+                expected == nullptr ? std::pair(std::string("told"), short_hex(hash)) : telling(value(file_, *expected), hash);
             return rejected(
                 fmt::format("expected the {} of the decompressed image to be {}, as the image says, found {}",
-                            hash_name(bootloader_.hash),
-                            expected == nullptr ? "told" : short_hex(value(file_, *expected)), short_hex(hash)));
+                            hash_name(bootloader_.hash), said, computed));
+        }
         if (bootloader_.signature == 0) return {};
         const auto* signature = find_protected(tlv::decompressed_signature);
         if (signature == nullptr) return rejected("expected a DECOMP_SIGNATURE for the decompressed image, found none");
@@ -275,6 +293,14 @@ std::vector<HashType> hashes_for(const Parsed& parsed, std::span<const HashType>
     return out;
 }
 
+/// The hashes with which a bootloader for pure signatures may have been built: it needs no hash of the image, only that of
+/// its key. Those the image has come first.
+std::vector<HashType> hashes_for_pure(const Parsed& parsed, std::span<const HashType> possible) {
+    std::vector<HashType> out(possible.begin(), possible.end());
+    std::ranges::stable_partition(out, [&](auto each) { return parsed.find(tlv_of(each)) != nullptr; });
+    return out;
+}
+
 /// The builds with Ed25519 that differ in what they make of this image: a signature of the region or of its hash.
 /// SIG_PURE in the protected area means nothing to a build that does not look for it.
 std::vector<bool> pure_or_not(const Parsed& parsed) {
@@ -306,12 +332,15 @@ std::vector<Bootloader> bootloaders_with(const Parsed& parsed, std::span<const P
         }
         bootloader.hmac_sha512 = has_hmac_sha512(parsed);
         static constexpr std::array of_ed25519{HashType::sha256, HashType::sha512};
-        for (const bool pure : pure_or_not(parsed))
-            for (const auto hash : hashes_for(parsed, of_ed25519)) {
+        for (const bool pure : pure_or_not(parsed)) {
+            bootloader.second_guess = false;
+            for (const auto hash : pure ? hashes_for_pure(parsed, of_ed25519) : hashes_for(parsed, of_ed25519)) {
                 bootloader.pure = pure;
                 bootloader.hash = hash;
                 out.push_back(bootloader);
+                bootloader.second_guess = pure;
             }
+        }
     }
     return out;
 }
@@ -361,6 +390,7 @@ Result<Verdict> verify(BytesView file, const Parsed& parsed, std::span<const Pub
     for (const auto& bootloader : bootloaders) {
         auto verdict = Walk(file, parsed, keys, bootloader, options).run();
         if (verdict) return verdict;
+        if (refusal && bootloader.second_guess) continue;
         // The most telling refusal is that of the bootloader built for this image's signature.
         const auto* signature = parsed.signature();
         if (!refusal ||

@@ -82,8 +82,14 @@ struct Parts {
     Unchecked content;
 };
 
+/// Of the whole text: the parser takes a zero byte for its end, and anything might follow that.
+json parse_json(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) return json::value_t::discarded;
+    return json::parse(text, nullptr, false);
+}
+
 Result<Parts> take_apart(std::string_view text, std::string_view type) {
-    const auto document = json::parse(text, nullptr, false);
+    const auto document = parse_json(text);
     if (!document.is_object()) return invalid("other text");
     const auto part = [&](const char* name) -> const std::string* {
         const auto found = document.find(name);
@@ -98,7 +104,7 @@ Result<Parts> take_apart(std::string_view text, std::string_view type) {
     const auto payload_bytes = from_base64url(*payload);
     auto signature_bytes = from_base64url(*signature);
     if (!header_bytes || !payload_bytes || !signature_bytes) return invalid("parts that are no base64url");
-    const auto parsed = json::parse(as_text(*header_bytes), nullptr, false);
+    const auto parsed = parse_json(as_text(*header_bytes));
     if (!parsed.is_object()) return invalid("a header that is no JSON object");
     const auto word = [&](const char* name) {
         const auto found = parsed.find(name);
@@ -167,7 +173,7 @@ Result<std::string> open_payload(std::string_view text, std::string_view type, c
 
 Result<json> open_document(std::string_view text, std::string_view type, const image::PublicKey& key) {
     TRY(const auto payload, open_payload(text, type, key));
-    auto content = json::parse(payload, nullptr, false);
+    auto content = parse_json(payload);
     if (!content.is_object()) return invalid("a payload that is no JSON object");
     return content;
 }

@@ -180,10 +180,43 @@ class Streams(Case):
 
     def test_streams_that_are_closed_or_full(self):
         for redirection in (">&-", "2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"):
-            for args, expected in (("config show --json", 0), ("confg", 2)):
+            for args, expected in (("config show --json", 0 if redirection == "2>&-" else 3), ("confg", 2)):
                 done = subprocess.run(["bash", "-c", f'exec "$0" {args} {redirection}', self.command()[0]], cwd=self.dir,
                                       env=environment(self.dir), capture_output=True, timeout=60, check=False)
                 self.assertEqual(done.returncode, expected, f"{args} {redirection}")
+
+    def shell(self, line):
+        done = subprocess.run(["bash", "-c", line, self.command()[0]], cwd=self.dir, env=environment(self.dir),
+                              capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_report_that_cannot_be_written_is_no_success(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "k.pem", expect=0)
+        self.write("payload.bin", bytes(100))
+        self.run_fotactl("image", "sign", "--key", "k.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "app.bin",
+                         expect=0)
+        for args in ("--help", "--version", "", "config show", "config show --json", "key show --key k.pem",
+                     "key public --key k.pem", "image show --json app.bin", "image show app.bin", "image verify app.bin"):
+            with self.subTest(args):
+                code, _, said = self.shell(f'"$0" {args} >/dev/full')
+                self.assertEqual(code, 3, said)
+                self.assertEqual(len([line for line in said.splitlines() if line.startswith("error ")]), 1, said)
+                self.assertIn("found No space left on device", said)
+        code, _, said = self.shell('"$0" image verify --json payload.bin >/dev/full')
+        self.assertEqual(code, 3, said)
+
+    def test_a_reader_that_has_enough_hears_nothing(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "k.pem", expect=0)
+        self.write("payload.bin", bytes(300_000))
+        self.run_fotactl("image", "sign", "--key", "k.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "app.bin",
+                         expect=0)
+        sign = "image sign --key k.pem --version 1.0.0 --pad-header payload.bin -"
+        for args, expected in (("image show app.bin", "0"), ("image show --json app.bin", "0"), ("config show", "0"),
+                               (f"-q {sign}", "3"), ("imgtool version", "1")):
+            with self.subTest(args):
+                # The reader is gone before anything is written.
+                line = f'(sleep 0.3; "$0" {args}; echo "$?" >code) | true; sleep 0.6; cat code'
+                self.assertEqual(self.shell(line), (0, f"{expected}\n", ""), args)
 
 
 if __name__ == "__main__":

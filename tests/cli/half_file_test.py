@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A program killed while it writes leaves the old file, or none: never half of the new one."""
 
+import os
 import pathlib
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import unittest
@@ -44,6 +46,34 @@ class HalfFile(Case):
                 self.assertEqual(self.run_limited(limit, False, *args).returncode, 3)
                 self.assertFalse((self.dir / "key.pem").exists())
         self.assertEqual(self.run_limited(4096, True, *args).returncode, 0)
+
+    def test_nothing_of_a_secret_is_left_by_a_killed_key_new(self):
+        try:
+            os.close(os.open(self.dir, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError:
+            self.skipTest("the file system has no nameless files")
+        args = ("key", "new", "--type", "ecdsa-p256", "--out", "key.pem")
+        for limit in (10, 100):
+            self.assertEqual(self.run_limited(limit, True, *args).returncode, -signal.SIGXFSZ)
+            self.assertEqual(list(self.dir.iterdir()), [])
+        self.assertEqual(self.run_limited(4096, True, *args).returncode, 0)
+        self.assertEqual(stat.S_IMODE((self.dir / "key.pem").stat().st_mode), 0o600)
+        key = (self.dir / "key.pem").read_bytes()
+        self.assertEqual(self.run_limited(4096, True, *args).returncode, 3)
+        self.assertEqual((self.dir / "key.pem").read_bytes(), key)
+
+    def test_a_replaced_file_keeps_its_mode(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "key.pem", expect=0)
+        self.write("payload.bin", b"\x5a" * 500)
+        sign = ("image", "sign", "--key", "key.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "out.bin")
+        for mode in (0o640, 0o600, 0o664, 0o755):
+            self.write("out.bin", OLD).chmod(mode)
+            self.run_fotactl(*sign, expect=0)
+            self.assertEqual(stat.S_IMODE((self.dir / "out.bin").stat().st_mode), mode)
+        # A private key is its owner's alone, whoever could read what stood there.
+        self.write("new.pem", OLD).chmod(0o644)
+        self.run_fotactl("imgtool", "keygen", "-t", "ed25519", "-k", "new.pem", expect=0)
+        self.assertEqual(stat.S_IMODE((self.dir / "new.pem").stat().st_mode), 0o600)
 
 
 if __name__ == "__main__":

@@ -292,11 +292,53 @@ class VerifyAndShow(Case):
                 expected = [(int(tlv["type"], 0), tlv["len"], tlv["value"]) for area in parse["areas"] for tlv in area["tlvs"]]
                 self.assertEqual([(tlv["type"], tlv["length"], tlv["value"]) for tlv in shown["tlvs"]], expected)
 
+    def test_the_fingerprint_of_a_key_is_that_of_its_images(self):
+        pathlib.Path(self.path("payload.bin")).write_bytes(bytes(100))
+        for word in TYPES:
+            with self.subTest(word):
+                made = self.ok("key", "new", "--type", word, "--out", self.path(word)).decode()
+                half = self.ok("key", "public", "--key", self.path(word), "--out", self.path("pub.pem")).decode()
+                self.ok("image", "sign", "--key", self.path(word), "--version", "1.0.0", "--pad-header",
+                        self.path("payload.bin"), self.path("app.bin"))
+                image = self.ok("image", "show", self.path("app.bin")).decode()
+                name = re.search(r"key ([0-9a-f]{4}…[0-9a-f]{2})", image).group(1)
+                for said in (made, half):
+                    self.assertIn(f" {name} ", said)
+                self.assertEqual(self.result("key", "public", "--key", self.path(word), "--out", self.path("pub.pem"))["key_hash"],
+                                 self.result("image", "show", self.path("app.bin"))["key_hash"])
+
     def test_show_for_people(self):
         text = self.ok("image", "show", DATA / "img" / "p256-seccnt-auto.bin").decode()
         self.assertRegex(text, r"image    1\.2\.3 · 1,700 bytes · ECDSA-P256 key e734…fb\n")
         self.assertRegex(text, r"tlv      0x0050 SEC_CNT +4 protected 16908291\n")
         self.assertRegex(text, r"0xe8000 +yes 937,984")
+
+    def test_show_names_the_key_among_those_given(self):
+        pub = {name: DATA / "keys" / f"{name}.pub.pem" for name in ("p256", "p384", "rsa2048", "ed25519")}
+        every = [word for path in pub.values() for word in ("--key", path)]
+        for name, image in (("p256", "p256-4k"), ("p384", "p384-4k"), ("rsa2048", "rsa2048-4k"), ("ed25519", "ed25519-4k"),
+                            ("ed25519", "ed25519-sha512"), ("p256", "p256-fullpub")):
+            with self.subTest(image):
+                shown = self.result("image", "show", *every, DATA / "img" / f"{image}.bin")
+                self.assertEqual(shown["signed_by"], str(pub[name]))
+                self.assertEqual([(each["named"], each["signature"]) for each in shown["keys"]],
+                                 [(True, "valid") if each == name else (False, "none") for each in pub])
+                text = self.ok("image", "show", *every, DATA / "img" / f"{image}.bin").decode()
+                self.assertRegex(text, rf"(?m)^key +{re.escape(str(pub[name]))} .* · signature valid$")
+        other = self.result("image", "show", "--key", pub["p384"], DATA / "img" / "p256-4k.bin")
+        self.assertIsNone(other["signed_by"])
+        self.assertIn("none of the 1 given signed it",
+                      self.ok("image", "show", "--key", pub["p384"], DATA / "img" / "p256-4k.bin").decode())
+        # Its name alone proves nothing.
+        image = bytearray((DATA / "img" / "p256-4k.bin").read_bytes())
+        image[-1] ^= 1
+        pathlib.Path(self.path("forged.bin")).write_bytes(image)
+        forged = self.result("image", "show", *every, self.path("forged.bin"))
+        self.assertIsNone(forged["signed_by"])
+        self.assertEqual(forged["keys"][0]["signature"], "invalid")
+        self.assertIn("signature not valid", self.ok("image", "show", *every, self.path("forged.bin")).decode())
+        self.assertNotIn("keys", self.result("image", "show", DATA / "img" / "p256-4k.bin"))
+        self.refused(3, "file-unreadable", "image", "show", "--key", "none.pem", DATA / "img" / "p256-4k.bin")
 
     def test_dfu_packages_are_read_in_place(self):
         image = (DATA / "img" / "p256-4k.bin").read_bytes()

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import unittest
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import run_fotactl  # noqa: E402
@@ -169,6 +170,20 @@ class Keys(Case):
         self.assertIn("Enter key passphrase: ", shown)
         self.assertNotIn("secret", shown)
 
+    def test_an_encrypted_key_signs_once_its_passphrase_was_typed(self):
+        path = self.dir / "k.pem"
+        self.ok("keygen", "-t", "ecdsa-p256", "-p", "-k", path, stdin=b"secret\nsecret\n")
+        self.write("payload.bin", bytes(100))
+        words = ("imgtool", "sign", "-k", path, "-v", "1.2.3", "-H", "0x200", "-S", "0x40000", "--pad-header",
+                 "payload.bin", "out.bin")
+        run = self.run_on_terminal(*words, answers=[("Enter key passphrase: ", "secret")])
+        self.assertEqual(run.exit, 0, run)
+        self.assertNotIn("secret", run.out)
+        (self.dir / "out.bin").unlink()
+        run = self.run_on_terminal(*words, answers=[("Enter key passphrase: ", "other")])
+        self.assertEqual(run.exit, 1, run)
+        self.assertFalse((self.dir / "out.bin").exists())
+
     def ask(self, answer, *words):
         """As run_on_terminal, with somebody at the keyboard."""
         script = ("import os, pty, sys\n"
@@ -225,6 +240,84 @@ class BadInput(Case):
         (self.dir / "out.bin").write_bytes(b"old")
         self.assertEqual(self.sign("-s", "4294967296").returncode, 1)
         self.assertEqual((self.dir / "out.bin").read_bytes(), b"old")
+
+
+class LikeImgtool(Case):
+    """What imgtool 2.4.0 was seen to answer, where this program was stricter or laxer."""
+
+    BASE = ("-H", "0x200", "-S", "0x40000", "-v", "1.2.3")
+
+    def sign(self, *words, out="out.bin", source="payload.bin", pad_header=True):
+        (self.dir / out).unlink(missing_ok=True)
+        self.ok("sign", *self.BASE, *(("--pad-header",) if pad_header else ()), *words, source, out, cwd=self.dir)
+        return (self.dir / out).read_bytes()
+
+    def setUp(self):
+        super().setUp()
+        self.write("payload.bin", bytes(range(256)))
+
+    def record(self, address, data):
+        body = bytes([len(data), address >> 8 & 0xff, address & 0xff, 0]) + data
+        return f":{body.hex().upper()}{-sum(body) & 0xff:02X}\n"
+
+    def test_a_given_signature_is_not_padded(self):
+        signature = bytes.fromhex("30060201010201")+b"\x01"
+        self.write("s.sig", base64.b64encode(signature))
+        for extra in ((), ("--pad-sig",)):
+            image = self.sign("--fix-sig", "s.sig", "--fix-sig-pubkey", VECTORS / "keys/p256.pub.pem", *extra)
+            self.assertTrue(image.endswith(b"\x22\x00\x08\x00" + signature), image[-20:].hex())
+
+    def test_what_is_said_of_a_key_is_nothing_without_one(self):
+        self.assertEqual(self.sign("--public-key-format", "full"), self.sign())
+
+    def test_the_smaller_maximum_alignment_lays_out_the_trailer(self):
+        image = self.sign("--align", "16", "--max-align", "8", "--pad", "--confirm")
+        self.assertEqual(len(image), 0x40000)
+        self.assertEqual(image[-24:], b"\x01" + b"\xff" * 7 + bytes.fromhex("77c295f360d2ef7f3552500f2cb67980"))
+
+    def test_addresses_matter_where_they_are_written(self):
+        self.write("low.hex", self.record(0x100, b"\x5a" * 16) + ":00000001FF\n")
+        flat = self.sign(source="low.hex")
+        self.assertEqual(flat[0x200:0x210], b"\x5a" * 16)
+        self.assertIn(b":1010", self.sign("-x", "0x1000", source="low.hex", out="out.hex"))
+        done = self.imgtool("sign", *self.BASE, "--pad-header", "low.hex", "none.hex", cwd=self.dir)
+        self.assertEqual(done.returncode, 1)
+        self.one_sentence(done)
+        self.assertIn(b"expected a payload at 0x200 or above, found 0x100", done.stderr)
+        plain = self.sign()
+        for unused in (("-x", "0x100000000"), ("-x", "-1"), ("-M", "-1"), ("-M", "0")):
+            self.assertEqual(self.sign(*unused), plain, unused)
+        padded = self.sign("--pad", "--overwrite-only")
+        self.assertEqual(self.sign("--pad", "--overwrite-only", "-M", "-1"), padded)
+        self.assertEqual(self.sign("--pad", "-M", "0"), self.sign("--pad"))
+        for used in (("-x", "0x100000000"), ("-x", "-1")):
+            done = self.imgtool("sign", *self.BASE, "--pad-header", *used, "payload.bin", "none.hex", cwd=self.dir)
+            self.assertEqual(done.returncode, 1, used)
+            self.one_sentence(done)
+        self.assertFalse((self.dir / "none.hex").exists())
+
+    def test_empty_words_are_words(self):
+        image = self.sign("--boot-record", "")
+        self.assertIn(bytes.fromhex("a5016004" "65312e322e33" "05" "5820") + bytes(32) +
+                      bytes.fromhex("0666534841323536" "025820") + bytes(32), image)
+        image = self.sign("--vid", "", "--cid", "")
+        vendor = uuid.uuid5(uuid.NAMESPACE_DNS, "")
+        self.assertIn(vendor.bytes, image)
+        self.assertIn(uuid.uuid5(vendor, "").bytes, image)
+        done = self.imgtool("sign", *self.BASE, "--pad-header", "--cid", "", "payload.bin", "none.bin", cwd=self.dir)
+        self.assertEqual(done.returncode, 1)
+
+    def test_hex_without_data_is_an_empty_payload(self):
+        self.write("empty.bin", b"")
+        expected = self.sign(source="empty.bin")
+        for text in (":00000001FF\n", ":00000001ff", "\r\n:00000001FF\r\n\r\n"):
+            self.write("end.hex", text)
+            self.assertEqual(self.sign(source="end.hex"), expected)
+        done = self.imgtool("sign", *self.BASE, "--pad-header", "end.hex", "none.hex", cwd=self.dir)
+        self.assertEqual(done.returncode, 2)
+        # What stands behind the end record would be lost without a word.
+        self.write("more.hex", self.record(0x1000, b"\1") + ":00000001FF\n" + self.record(0x2000, b"\2"))
+        self.assertEqual(self.imgtool("sign", *self.BASE, "--pad-header", "more.hex", "none.bin", cwd=self.dir).returncode, 1)
 
 
 class Shim(Case):

@@ -71,7 +71,8 @@ class Release(Case):
             self.assertEqual((refused["outcome"], refused["error"]["code"]), ("refused", "key-mismatch"))
             self.assertIn("expected a document signed with the key", refused["error"]["message"])
             self.assertIn("release show app.release", refused["error"]["hints"][0])
-        self.create("--expires", "2020-01-01T00:00:00Z")
+        self.create("--expires", "1s")
+        time.sleep(1.1)
         self.assertEqual(self.verify(expect=4).result["error"]["code"], "policy-refused")
         self.create()
         changed = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
@@ -102,6 +103,79 @@ class Release(Case):
         self.create("--notes", "n" * 5000, expect=3)
         self.create("--board", "a b", expect=3)
         self.assertFalse((self.dir / "app.release").exists())
+
+    def refused(self, *options, expect, **what):
+        """One sentence, and nothing was written."""
+        before = {path.name: path.read_bytes() for path in self.dir.iterdir() if path.is_file()}
+        run = self.create(*options, expect=expect, **what)
+        self.assertEqual({path.name: path.read_bytes() for path in self.dir.iterdir() if path.is_file()}, before)
+        return run.result["error"]["message"]
+
+    def test_an_image_that_no_bootloader_takes_is_not_released(self):
+        image = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
+        image[0x300] ^= 1
+        self.write("bad-hash.bin", image)
+        self.assertIn("expected the SHA256 of the content", self.refused(image="bad-hash.bin", expect=4))
+        self.assertIn("expected a signature by an Ed25519 key", self.refused("--image-key", "ed25519.pub.pem", expect=4))
+        self.create("--image-key", "ecdsa-p256.pub.pem")
+        # A signature is not looked at without its key; the key of the release may be it.
+        image = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
+        image[-1] ^= 1
+        self.write("bad-signature.bin", image)
+        self.create(image="bad-signature.bin")
+        for options, key in (((), "ecdsa-p256.pem"), (("--image-key", "ecdsa-p256.pub.pem"), "ed25519.pem")):
+            (self.dir / "app.release").unlink(missing_ok=True)
+            self.assertIn("expected a valid signature", self.refused(*options, key=key, image="bad-signature.bin", expect=4))
+
+    def test_what_is_expired_already_is_not_released(self):
+        for time_given in ("2020-01-01T00:00:00Z", "1970-01-01T00:00:00Z"):
+            self.assertIn("expected --expires in the future", self.refused("--expires", time_given, expect=2))
+
+    def test_what_is_read_is_not_written_over(self):
+        (self.dir / "link.bin").symlink_to("app-2.0.0.bin")
+        for options, out in (((), "app-2.0.0.bin"), ((), "./app-2.0.0.bin"), ((), "link.bin"), ((), "ed25519.pem"),
+                             (("--sbom", "app-2.0.0.bin"), "app.release"), (("--sbom", "app.release"), "app.release"),
+                             (("--sbom", str(self.dir / "app.release")), "app.release"),
+                             (("--sbom", "ed25519.pem"), "app.release")):
+            with self.subTest(options=options, out=out):
+                self.assertIn("give it a name of its own", self.refused(*options, out=out, expect=2))
+
+    def test_the_image_lies_beside_the_release(self):
+        run = self.run_fotactl("release", "create", "--image", "-", "--key", "ed25519.pem", "--out", "app.release",
+                               stdin=(self.dir / "app-2.0.0.bin").read_bytes(), expect=2)
+        self.assertIn("save the image first", run.err)
+        (self.dir / "sub").mkdir()
+        self.assertIn("write the release to x.rel", self.refused(out="sub/x.rel", expect=2))
+        (self.dir / "sub" / "app-2.0.0.bin").write_bytes(b"another")
+        self.refused(out="sub/x.rel", expect=2)
+        (self.dir / "sub" / "app-2.0.0.bin").write_bytes((self.dir / "app-2.0.0.bin").read_bytes())
+        self.create(out="sub/x.rel")
+        self.create(out="./y.rel")
+        self.create(out=str(self.dir / "z.rel"))
+
+    def test_a_bill_of_materials_is_reproducible(self):
+        def created(*options, env=None):
+            self.run_json("release", "create", "--image", "app-2.0.0.bin", "--key", "ed25519.pem", "--out", "app.release",
+                          "--sbom", "app.spdx.json", *options, env=env, expect=0)
+            return json.loads((self.dir / "app.spdx.json").read_text())["creationInfo"]["created"]
+
+        self.assertEqual(created(env={"SOURCE_DATE_EPOCH": "1700000000"}), "2023-11-14T22:13:20Z")
+        self.assertEqual(created("--deterministic", env={"SOURCE_DATE_EPOCH": "1700000000"}), "2023-11-14T22:13:20Z")
+        self.assertEqual(created("--deterministic"), "1970-01-01T00:00:00Z")
+        self.assertGreater(created(), "2024")
+        run = self.run_fotactl("release", "create", "--image", "app-2.0.0.bin", "--key", "ed25519.pem", "--out", "x",
+                               "--sbom", "y", env={"SOURCE_DATE_EPOCH": "yesterday"}, expect=2)
+        self.assertIn("SOURCE_DATE_EPOCH", run.err)
+
+    def test_nothing_follows_the_document(self):
+        self.create()
+        release = (self.dir / "app.release").read_bytes()
+        for tail in (b"\0", b"\0{}", b"\0\xff" * 100, b"{}", b"x"):
+            self.write("tail.release", release + tail)
+            self.verify(release="tail.release", expect=3)
+            self.run_json("release", "show", "tail.release", expect=3)
+        self.write("tail.release", release + b"\n \n")
+        self.verify(release="tail.release")
 
     def test_the_same_release_has_the_same_bytes(self):
         self.create("--deterministic", key="ecdsa-p256.pem")
@@ -136,7 +210,9 @@ class PushRelease(PushBench):
         self.run_fotactl("key", "new", "--type", "ed25519", "--out", "lead.pem", expect=0)
         refused = lambda *a: self.push(*a, "--dry-run", expect=4).result["error"]["code"]  # noqa: E731
         self.assertEqual(refused(self.release(key="lead.pem")), "key-mismatch")
-        self.assertEqual(refused(self.release("--expires", "2020-01-01T00:00:00Z")), "policy-refused")
+        expired = self.release("--expires", "1s")
+        time.sleep(1.1)
+        self.assertEqual(refused(expired), "policy-refused")
         release = self.release()
         (self.dir / "2.0.0.bin").write_bytes((self.dir / "1.0.0.bin").read_bytes())
         self.assertEqual(refused(release), "image-rejected")
@@ -203,8 +279,10 @@ class SerialRelease(SerialBench):
     def test_a_release_over_the_cable(self):
         port = self.sim()
         for options, code in ((("--board", "thingy91"), "board-mismatch"), (("--max-version", "0.9.9"), "policy-refused"),
-                              (("--expires", "2020-01-01T00:00:00Z"), "policy-refused")):
-            self.assertEqual(self.update(self.release(*options), port, expect=4)["error"]["code"], code)
+                              (("--expires", "1s"), "policy-refused")):
+            release = self.release(*options)
+            time.sleep(1.1 if "1s" in options else 0)
+            self.assertEqual(self.update(release, port, expect=4)["error"]["code"], code)
         listed = self.run_json("serial", "list", "--port", port, expect=0).result["images"]
         self.assertEqual([each["slot"] for each in listed], [0])
         done = self.update(self.release("--min-version", "1.0.0", "--max-version", "1.0.0"), port, expect=0)

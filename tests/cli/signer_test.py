@@ -99,6 +99,33 @@ class Token(Case):
         self.run_fotactl("imgtool", "getpriv", "-k", uri, env=self.env, expect=2)
         self.assertFalse((self.dir / "none.bin").exists())
 
+    def test_keys_of_one_token_sign_and_encrypt_at_once(self):
+        for name in ("p256", "r2048"):
+            self.make(name)
+            uri = self.uri(f"object={name}", "&pin-source=file:pin")
+            words = ("-v", "1.2.3", "-H", "0x200", "-S", "0x40000", "--pad-header", "payload.bin", "image.bin")
+            self.run_fotactl("imgtool", "sign", "-k", uri, "-E", uri, *words, env=self.env, expect=0)
+            run = self.run_fotactl("imgtool", "verify", "-k", uri, "image.bin", env=self.env, expect=1)
+            self.assertIn("invalid hash", run.out)  # of what is encrypted, as imgtool has it
+            self.sign(self.uri(f"object={name}"), "--passphrase-file", "pin", "--encrypt-to", uri, expect=0)
+
+    def test_imgtool_asks_for_the_pin_on_a_terminal(self):
+        self.make("p256")
+        words = ("imgtool", "sign", "-k", self.uri("object=p256"), "-v", "1.2.3", "-H", "0x200", "-S", "0x40000",
+                 "--pad-header", "payload.bin", "image.bin")
+        run = self.run_on_terminal(*words, env=self.env, answers=[("PIN of the token: ", PIN)])
+        self.assertEqual(run.exit, 0, run)
+        self.assertNotIn(PIN, run.out)
+        self.assertTrue((self.dir / "image.bin").exists())
+        (self.dir / "image.bin").unlink()
+        run = self.run_on_terminal(*words, env=self.env, answers=[("PIN of the token: ", "1111111111")])
+        self.assertEqual(run.exit, 1, run)
+        self.assertIn("expected the PIN of the token", run.out)
+        # Without a terminal nobody is asked, and what comes through a pipe is no answer.
+        run = self.run_fotactl(*words, env=self.env, expect=2)
+        self.assertIn("pin-source", run.err)
+        self.assertFalse((self.dir / "image.bin").exists())
+
     def test_a_wrong_or_missing_pin(self):
         self.make("p256")
         self.write("wrong", "1111111111", 0o600)
@@ -132,6 +159,16 @@ class Token(Case):
         self.make("p256")
         run = self.run_fotactl("imgtool", "keyinfo", "-k", self.uri("object=p256"), env=self.env, expect=0)
         self.assertEqual(run.out, "public\n")
+        run = self.run_fotactl("imgtool", "keyinfo", "-k", self.uri("object=p256"), "--require", "private", env=self.env,
+                               expect=2)
+        self.assertIn("pin-source", run.err)
+
+    def test_imgtool_keyinfo_calls_a_key_private_that_the_uri_signs_with(self):
+        self.make("p256")
+        uri = self.uri("object=p256", "&pin-source=file:pin")
+        run = self.run_fotactl("imgtool", "keyinfo", "-k", uri, "--require", "private", env=self.env, expect=0)
+        self.assertEqual(run.out, "private\n")
+        self.run_fotactl("imgtool", "keyinfo", "-k", uri, "--require", "public", env=self.env, expect=2)
 
     def test_deterministic_is_for_ed25519_alone(self):
         self.make("p256")
@@ -153,6 +190,13 @@ class ExternalSigner(Case):
         run = self.run_json("image", "sign", "--key", "public.pem", "--sign-with", command, *more, *SIGN, expect=expect)
         self.assertEqual((self.dir / "signed.bin").exists(), expect == 0, run)
         return run
+
+    def test_an_empty_command_is_not_none(self):
+        self.key("ecdsa-p256")
+        for words in (("--sign-with", ""), ("--sign-with=",), ("--sign-with", "  ")):
+            run = self.run_fotactl("image", "sign", "--key", "private.pem", *words, *SIGN, expect=2)
+            self.assertIn("--sign-with", run.err)
+            self.assertFalse((self.dir / "signed.bin").exists())
 
     def test_openssl_signs_the_digest(self):
         self.key("ecdsa-p256")

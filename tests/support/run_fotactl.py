@@ -159,11 +159,14 @@ class Case(unittest.TestCase):
     def run_json(self, *args, **options):
         return self.run_fotactl(*args, "--json", **options)
 
-    def run_on_terminal(self, *args, env=None, timeout=60, columns=100):
-        """As run_fotactl, with a terminal as stdin, stdout and stderr; everything written stands in `out`."""
+    def run_on_terminal(self, *args, env=None, timeout=60, columns=100, answers=()):
+        """As run_fotactl, with a terminal as stdin, stdout and stderr; everything written stands in `out`.
+
+        `answers`: pairs of a question and what is typed once it was asked.
+        """
         code, out = on_terminal(self.command(*args), cwd=self.dir,
                                 env=environment(self.dir, {"TERM": "xterm-256color"} | (env or {})), timeout=timeout,
-                                columns=columns)
+                                columns=columns, answers=answers)
         return self.checked(Run(args, code, out, ""))
 
     def start(self, *args, env=None, **streams):
@@ -183,7 +186,7 @@ def reap(process):
             stream.close()
 
 
-def on_terminal(command, cwd, env, timeout, columns=100):
+def on_terminal(command, cwd, env, timeout, columns=100, answers=()):
     """Runs `command` under a pseudo-terminal; returns exit code and all that was written, with plain line ends."""
     pid, master = pty.fork()
     if pid == 0:
@@ -194,8 +197,12 @@ def on_terminal(command, cwd, env, timeout, columns=100):
             os._exit(127)
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     written, deadline = b"", time.monotonic() + timeout
+    waiting, seen = list(answers), 0
     try:
         while True:
+            if waiting and waiting[0][0].encode() in written[seen:]:
+                seen = len(written)
+                os.write(master, waiting.pop(0)[1].encode() + b"\n")
             if not select.select([master], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 os.kill(pid, signal.SIGKILL)
                 raise TimeoutError(f"{command} still runs after {timeout} s; it wrote {written[-2000:]!r}")

@@ -200,6 +200,46 @@ TEST_F(Hostile, AProtectedPureMark) {
     }
 }
 
+// A bootloader for pure signatures looks for no hash of the image: by which hash it knows its key, KEYHASH alone tells.
+TEST_F(Hostile, APureImageNeedsNoHash) {
+    const auto ed = private_key("keys/ed25519.pem");
+    const auto half = ed.public_key();
+    const auto other = PrivateKey::generate(KeyType::ed25519)->public_key();
+    const auto region = joined({head(0)});
+    const auto signature = KeySigner(ed).sign({region, {}, HashType::sha512, true}).value();
+    const auto judge = [&](const std::vector<Bytes>& entries, std::span<const PublicKey> keys) {
+        Bytes tlvs;
+        for (const auto& each : entries) append(tlvs, each);
+        const auto file = joined({region, info(info_magic, tlvs.size() + 4), tlvs});
+        return verify(file, parse(file).value(), keys).has_value();
+    };
+    const auto pure = entry(tlv::signature_pure, Bytes{1});
+    const auto signed_by = entry(tlv::ed25519, signature);
+    for (const auto hash : {HashType::sha256, HashType::sha512}) {
+        for (const std::size_t length : {hash_size(hash), std::size_t{9}, std::size_t{1}}) {
+            SCOPED_TRACE(length);
+            auto named = half.hash(hash);
+            named.resize(length);
+            const auto key = entry(tlv::key_hash, named);
+            EXPECT_TRUE(judge({pure, key, signed_by}, std::span(&half, 1)));
+            EXPECT_TRUE(judge({pure, key, signed_by}, {}));
+            EXPECT_FALSE(judge({pure, key, entry(tlv::ed25519, Bytes(64))}, std::span(&half, 1)));
+            // The hash of the image by another hash than the key's.
+            for (const auto of_image : {HashType::sha256, HashType::sha512}) {
+                const auto right = entry(tlv_of(of_image), digest(of_image, region));
+                const auto wrong = entry(tlv_of(of_image), Bytes(hash_size(of_image)));
+                EXPECT_TRUE(judge({right, pure, key, signed_by}, std::span(&half, 1)));
+                EXPECT_TRUE(judge({right, pure, key, signed_by}, {}));
+                EXPECT_TRUE(judge({wrong, pure, key, signed_by}, std::span(&half, 1))) << "no bootloader looks at it";
+                EXPECT_FALSE(judge({wrong, pure, key, signed_by}, {})) << "without a key the hash is what is checked";
+            }
+        }
+        EXPECT_FALSE(judge({pure, entry(tlv::key_hash, half.hash(hash)), signed_by}, std::span(&other, 1)));
+        EXPECT_FALSE(judge({pure, entry(tlv::key_hash, other.hash(hash)), signed_by}, std::span(&half, 1)));
+    }
+    EXPECT_FALSE(judge({pure, entry(tlv::key_hash, Bytes(65)), signed_by}, {}));
+}
+
 /// Areas put together at random from what matters to the walk, most of them wrong somewhere.
 class Generator {
   public:

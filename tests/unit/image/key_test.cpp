@@ -1,7 +1,9 @@
 #include "image/key.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
@@ -161,6 +163,113 @@ TEST(Key, AnEncryptedKeyCannotAskForHoursOfHashing) {
         EXPECT_EQ(refused.error().code(), Errc::key_unusable);
         EXPECT_TRUE(refused.error().message().starts_with("expected a passphrase to be hashed at most 5000000 times"))
             << refused.error().message();
+    }
+}
+
+/// As `openssl ecparam -genkey` writes them before the key.
+constexpr const char* curve_parameters =
+    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+
+std::string sec1_pem(const PrivateKey& key) {
+    BIO* bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey_traditional(bio, key.evp(), nullptr, nullptr, 0, nullptr, nullptr);
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio, &data);
+    std::string out(data, static_cast<std::size_t>(size));
+    BIO_free(bio);
+    return out;
+}
+
+TEST(Key, TheFirstBlockThatIsAKeyOfTheWantedKindIsTaken) {
+    const auto key = PrivateKey::generate(KeyType::ecdsa_p256).value();
+    const auto other = PrivateKey::generate(KeyType::ed25519).value();
+    const Passphrase passphrase(std::string("correct horse"));
+    const auto open = std::string(key.pem().value().reveal());
+    const auto sealed = std::string(key.pem(&passphrase).value().reveal());
+    const auto half = key.public_key().pem();
+    const std::string certificate = pem_of({0x30, 0x03, 0x02, 0x01, 0x00}, "CERTIFICATE");
+    const std::string words = "Bag Attributes\n    friendlyName: release\n";
+
+    for (const auto& file : {curve_parameters + sec1_pem(key), curve_parameters + open, certificate + open, half + open,
+                             words + open, open + certificate, certificate + words + half + open + half,
+                             open + std::string(other.pem().value().reveal()), open.substr(0, open.size() - 1)}) {
+        const auto found = PrivateKey::parse(as_bytes(file));
+        ASSERT_TRUE(found) << found.error().text() << file;
+        EXPECT_EQ(found->public_key(), key.public_key());
+        EXPECT_FALSE(is_encrypted_key(as_bytes(file)));
+        const auto of_it = PublicKey::parse(as_bytes(file));
+        ASSERT_TRUE(of_it) << of_it.error().text();
+        EXPECT_EQ(*of_it, key.public_key());
+    }
+    for (const auto& file : {certificate + sealed, half + sealed, curve_parameters + words + sealed}) {
+        EXPECT_TRUE(is_encrypted_key(as_bytes(file))) << file;
+        EXPECT_EQ(PrivateKey::parse(as_bytes(file)).error().code(), Errc::credentials_unusable);
+        EXPECT_EQ(PrivateKey::parse(as_bytes(file), &passphrase)->public_key(), key.public_key());
+    }
+    EXPECT_EQ(*PublicKey::parse(as_bytes(sealed + half)), key.public_key()) << "no passphrase is needed for it";
+    EXPECT_EQ(*PublicKey::parse(as_bytes(certificate + half)), key.public_key());
+    EXPECT_EQ(PrivateKey::parse(as_bytes(certificate + half)).error().message(),
+              "expected a private key, found a public key");
+    EXPECT_EQ(PrivateKey::parse(as_bytes(curve_parameters + certificate)).error().code(), Errc::key_unusable);
+    EXPECT_EQ(PublicKey::parse(as_bytes(certificate)).error().code(), Errc::key_unusable);
+    const auto broken = open.substr(0, 40) + "!" + open.substr(41);
+    EXPECT_EQ(PublicKey::parse(as_bytes(broken)).error().message(),
+              "expected a public key in PEM or DER, found a private key that cannot be read");
+    EXPECT_EQ(PrivateKey::parse(as_bytes(broken)).error().code(), Errc::key_unusable);
+}
+
+TEST(Key, AfterAnEcdsaSignatureStandZerosOrNothing) {
+    for (const auto* name : {"keys/p256.pem", "keys/p384.pem"}) {
+        auto key = private_key(name);
+        const auto half = key.public_key();
+        const auto hash = default_hash(key.type());
+        const auto hashed = digest(hash, as_bytes("sample"));
+        const SignRequest request{as_bytes("sample"), hashed, hash, false};
+        const auto signature = KeySigner(std::move(key)).sign(request).value();
+        EXPECT_TRUE(verify_signature(half, request, signature));
+        for (const auto& [tail, taken] : {std::pair(Bytes{0}, true), std::pair(Bytes{0, 0, 0}, true),
+                                          std::pair(Bytes{1}, false), std::pair(Bytes{0, 0xff}, false)}) {
+            auto longer = signature;
+            append(longer, tail);
+            EXPECT_EQ(verify_signature(half, request, longer), taken) << to_hex(tail);
+        }
+    }
+}
+
+// imgtool signs with id-RSASSA-PSS keys, and by its own hash and salt whatever theirs are.
+TEST(Key, AnRsaPssKeyIsAnRsaKey) {
+    for (const bool restricted : {false, true}) {
+        SCOPED_TRACE(restricted);
+        EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr);
+        EVP_PKEY* made = nullptr;
+        ASSERT_EQ(EVP_PKEY_keygen_init(context), 1);
+        ASSERT_EQ(EVP_PKEY_CTX_set_rsa_keygen_bits(context, 2048), 1);
+        if (restricted) {
+            ASSERT_EQ(EVP_PKEY_CTX_set_rsa_pss_keygen_md(context, EVP_sha512()), 1);
+        }
+        ASSERT_EQ(EVP_PKEY_generate(context, &made), 1);
+        BIO* bio = BIO_new(BIO_s_mem());
+        ASSERT_EQ(PEM_write_bio_PKCS8PrivateKey(bio, made, nullptr, nullptr, 0, nullptr, nullptr), 1);
+        char* data = nullptr;
+        long size = BIO_get_mem_data(bio, &data);
+        const std::string pem(data, static_cast<std::size_t>(size));
+        (void)BIO_reset(bio);
+        ASSERT_EQ(PEM_write_bio_PUBKEY(bio, made), 1);
+        size = BIO_get_mem_data(bio, &data);
+        const std::string half(data, static_cast<std::size_t>(size));
+        BIO_free(bio);
+        EVP_PKEY_free(made);
+        EVP_PKEY_CTX_free(context);
+
+        auto key = PrivateKey::parse(as_bytes(pem));
+        ASSERT_TRUE(key) << key.error().text();
+        EXPECT_EQ(key->type(), KeyType::rsa2048);
+        const auto of_it = PublicKey::parse(as_bytes(half));
+        ASSERT_TRUE(of_it) << of_it.error().text();
+        EXPECT_EQ(*of_it, key->public_key());
+        EXPECT_TRUE(PrivateKey::parse(as_bytes(key->pem()->reveal())));
+        EXPECT_TRUE(round_trip(PrivateKey::parse(as_bytes(pem)).value(), false));
+        EXPECT_TRUE(round_trip(std::move(*key), true));
     }
 }
 

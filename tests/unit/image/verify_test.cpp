@@ -134,6 +134,23 @@ TEST(Verify, SaysWhy) {
 }
 
 // Without a key the signature is not judged, but what no bootloader would look at still is.
+TEST(Verify, HashesThatLookAlikeWhenShortAreToldInFull) {
+    const auto good = parts();
+    auto alike = good.hash;
+    alike[10] ^= 1;
+    const auto refused = judge(assemble(good.region, {{tlv::sha256, alike}}), {});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find(to_hex(alike)), std::string::npos) << refused.error().message();
+    EXPECT_NE(refused.error().message().find(to_hex(good.hash)), std::string::npos);
+    auto other = good.key_hash;
+    other[10] ^= 1;
+    const std::vector keys{public_key("keys/p256.pub.pem")};
+    const auto stranger =
+        judge(assemble(good.region, {{tlv::sha256, good.hash}, {tlv::key_hash, other}, {tlv::ecdsa, good.signature}}), keys);
+    ASSERT_FALSE(stranger);
+    EXPECT_NE(stranger.error().message().find(to_hex(other)), std::string::npos) << stranger.error().message();
+}
+
 TEST(Verify, WithoutAKey) {
     for (const auto* accepted : {"flip-keyhash", "flip-sig", "wrong-key", "trailing-garbage"})
         EXPECT_TRUE(judge(load(std::string("bad/") + accepted + ".bin"), {})) << accepted;
