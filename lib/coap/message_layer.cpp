@@ -258,7 +258,8 @@ void MessageLayer::receive_response(Instant now, SessionId session, std::size_t 
     // A response to a request only: an exchange of our own separate response waits for an acknowledgement.
     const bool expected = it != state.by_token.end() && is_request(exchanges_.at(it->second)->message.code);
     const auto id = expected ? it->second : ExchangeId{};
-    const bool wanted = expected || (message.option(OptionNumber::observe) && sink_.notification(session, message));
+    // Also without Observe: that is how the end of an observation is told (RFC 7641 section 3.2).
+    const bool wanted = expected || sink_.notification(session, message);
     if (message.type == Type::con) {
         Message empty;
         empty.type = wanted ? Type::ack : Type::rst;

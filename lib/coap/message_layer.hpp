@@ -63,7 +63,8 @@ class MessageLayer {
         /// (reset).
         virtual void completed(ExchangeId exchange, Result<Reply> reply) = 0;
         virtual Answer request(SessionId session, const Message& request) = 0;
-        /// A response that no exchange waits for and that carries Observe. False: not wanted, the peer is sent a reset.
+        /// A response that no exchange waits for: a notification, the end of an observation, or stray. False: not
+        /// wanted, the peer is sent a reset.
         virtual bool notification(SessionId session, const Message& message) = 0;
     };
 

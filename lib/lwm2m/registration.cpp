@@ -135,13 +135,16 @@ bool RegistrationParameters::has_version(std::uint16_t object, unsigned major, u
     });
 }
 
-Result<RegistrationParameters> parse_register(const coap::Message& request, BytesView body) {
+Result<RegistrationParameters> parse_register(const coap::Message& request, BytesView body,
+                                              std::string_view identified) {
     TRY(auto queries, queries_of(request));
     RegistrationParameters out;
     bool has_q = false;
+    bool has_ep = false;
     for (auto& [name, value] : queries) {
         if (name == "ep" && value) {
             out.endpoint = std::move(*value);
+            has_ep = true;
         } else if (name == "lt" && value) {
             TRY(out.lifetime, lifetime_of(*value));
         } else if (name == "lwm2m" && value) {
@@ -154,6 +157,7 @@ Result<RegistrationParameters> parse_register(const coap::Message& request, Byte
             out.extra.insert_or_assign(std::move(name), value.value_or(""));
         }
     }
+    if (!has_ep && out.lwm2m_version != "1.0") out.endpoint = identified;
     if (out.endpoint.empty() || out.endpoint.size() > longest_endpoint)
         return malformed(fmt::format("expected ep= of 1 to {} bytes, found {}", longest_endpoint, out.endpoint.size()));
     if (out.lwm2m_version != "1.0" && out.lwm2m_version != "1.1" && out.lwm2m_version != "1.2")

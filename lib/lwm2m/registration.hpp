@@ -47,9 +47,12 @@ struct RegistrationUpdate {
     std::optional<std::vector<std::uint32_t>> formats;
 };
 
-/// `body` is the payload, reassembled when it came in blocks. message_malformed: bad or missing ep, bad lt, bad links,
-/// an LwM2M version other than 1.0, 1.1 or 1.2 (then detail "precondition" is set: the answer is 4.12).
-Result<RegistrationParameters> parse_register(const coap::Message& request, BytesView body);
+/// `body` is the payload, reassembled when it came in blocks. From 1.1 on a client may leave out ep= where its
+/// credentials name it (LwM2M Core 1.1 section 6.2.1): `identified` is what they name, empty in clear.
+/// message_malformed: bad or missing ep, bad lt, bad links, an LwM2M version other than 1.0, 1.1 or 1.2 (then detail
+/// "precondition" is set: the answer is 4.12).
+Result<RegistrationParameters> parse_register(const coap::Message& request, BytesView body,
+                                              std::string_view identified = {});
 Result<RegistrationUpdate> parse_update(const coap::Message& request, BytesView body);
 
 }  // namespace fota::lwm2m

@@ -217,15 +217,6 @@ awaitable<Result<ports::Answer>> Device::read(lwm2m::Path path, coap::Format acc
     co_return answer;
 }
 
-awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, coap::Format format) {
-    auto message = coap::make_request(coap::Code::put, full_path(path));
-    message.set_format(format);
-    message.payload = std::move(value);
-    auto reply = co_await request(std::move(message));
-    if (!reply) co_return Failure(std::move(reply.error()));
-    co_return answer_of(std::move(reply->message));
-}
-
 awaitable<Result<ports::Answer>> Device::execute(lwm2m::Path path, std::string arguments) {
     auto message = coap::make_request(coap::Code::post, full_path(path));
     if (!arguments.empty()) {

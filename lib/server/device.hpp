@@ -67,6 +67,7 @@ class Device final : public ports::DeviceLink {
     /// One exchange with where it is now; given up at once when it turns up in another session.
     boost::asio::awaitable<Result<coap::Reply>> exchange(coap::Message message, coap::Retry retry);
     boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);
+    boost::asio::awaitable<Result<ports::Answer>> write_blocks(lwm2m::Path path, BytesView value, coap::Format format);
     boost::asio::awaitable<void> await_contact(Milliseconds most);
     boost::asio::awaitable<Result<>> await_waking(std::optional<Milliseconds> longest);
     /// What an exchange that began `idle` after the device was last heard tells of how long it listens.

@@ -79,6 +79,13 @@ void LwM2mServer::tell(ServerEvent::Kind kind, const std::string& endpoint, cons
     if (on_event_) on_event_({kind, endpoint, peer.address, std::move(reason)});
 }
 
+std::string LwM2mServer::identified_as(const ports::Peer& peer) const {
+    if (!peer.secure) return "";
+    if (auto named = ports::certificate_endpoint(peer.identity)) return std::string(*named);
+    const auto it = config_.identities.find(peer.identity);
+    return it == config_.identities.end() ? "" : it->second;
+}
+
 std::string LwM2mServer::binding_fault(const ports::Peer& peer, const std::string& endpoint) const {
     if (peer.secure) {
         if (const auto named = ports::certificate_endpoint(peer.identity))
@@ -155,7 +162,7 @@ LwM2mServer::Body LwM2mServer::body_of(const ports::Peer& peer, const coap::Mess
 coap::Answer LwM2mServer::register_device(const ports::Peer& peer, const coap::Message& request) {
     auto body = body_of(peer, request);
     if (!body.whole) return std::move(body.answer);
-    auto parameters = lwm2m::parse_register(request, *body.whole);
+    auto parameters = lwm2m::parse_register(request, *body.whole, identified_as(peer));
     if (!parameters) {
         tell(ServerEvent::Kind::refused, "?", peer, parameters.error().text());
         return answer(parameters.error().detail("precondition").empty() ? coap::Code::bad_request

@@ -92,6 +92,23 @@ TEST_F(Identity, a_certificate_speaks_for_the_endpoint_it_names_and_for_no_other
     EXPECT_EQ(ask("10.0.0.1:1", one, coap::make_request(Code::del, registered)), Code::deleted);
 }
 
+TEST_F(Identity, credentials_stand_for_an_endpoint_that_is_left_out) {
+    const auto one = ports::certificate_identity("device-1");
+    open({{one, key}, {"identity-3", key}, {"nobody", key}}, {{"identity-3", "device-3"}});
+    const auto nameless = [](const char* version) {
+        auto message = registration("");
+        message.remove(coap::OptionNumber::uri_query);
+        message.add(coap::OptionNumber::uri_query, version);
+        return message;
+    };
+    EXPECT_EQ(ask("10.0.0.1:1", one, nameless("lwm2m=1.1")), Code::created);
+    EXPECT_NE(server->device("device-1").registration(), nullptr);
+    EXPECT_EQ(ask("10.0.0.3:1", "identity-3", nameless("lwm2m=1.2")), Code::created);
+    EXPECT_NE(server->device("device-3").registration(), nullptr);
+    EXPECT_EQ(ask("10.0.0.3:1", "identity-3", nameless("lwm2m=1.0")), Code::bad_request) << "1.0 asks for the name";
+    EXPECT_EQ(ask("10.0.0.4:1", "nobody", nameless("lwm2m=1.1")), Code::bad_request) << "its identity names nobody";
+}
+
 TEST_F(Identity, only_the_devices_own_certificate_fetches_its_package) {
     const auto one = ports::certificate_identity("device-1");
     const auto two = ports::certificate_identity("device-2");

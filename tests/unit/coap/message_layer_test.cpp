@@ -206,6 +206,10 @@ TEST_F(MessageLayerTest, RejectsWhatItCannotProcess) {
     stray.id = 11;
     receive(stray);
     EXPECT_EQ(peer.sent.back().type, Type::ack);
+    stray.remove(OptionNumber::observe);
+    stray.id = 12;
+    receive(stray);
+    EXPECT_EQ(peer.sent.back().type, Type::ack) << "the end of an observation has no Observe";
 }
 
 TEST_F(MessageLayerTest, AResetEndsTheExchange) {

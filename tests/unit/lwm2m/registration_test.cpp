@@ -103,6 +103,14 @@ TEST(Register, WhatCannotBeUnderstoodIsRefusedWithTheReason) {
     EXPECT_FALSE(registered({"ep=a"}, "<lwm2m>;rt=\"oma.lwm2m\""));
 }
 
+TEST(Register, WhoIsIdentifiedMayLeaveOutTheNameFromOneOneOn) {
+    EXPECT_EQ(parse_register(request({"lwm2m=1.1"}), {}, "device-1")->endpoint, "device-1");
+    EXPECT_EQ(parse_register(request({"lwm2m=1.1", "ep=a"}), {}, "device-1")->endpoint, "a") << "and is then refused";
+    EXPECT_FALSE(parse_register(request({"lwm2m=1.1", "ep="}), {}, "device-1"));
+    EXPECT_FALSE(parse_register(request({"lwm2m=1.0"}), {}, "device-1"));
+    EXPECT_FALSE(parse_register(request({"lwm2m=1.1"}), {}, ""));
+}
+
 TEST(Register, AnotherVersionIsMarkedForFourTwelve) {
     const auto r = registered({"ep=a", "lwm2m=2.0"});
     ASSERT_FALSE(r);

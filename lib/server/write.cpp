@@ -1,0 +1,63 @@
+// Values for a device: in one message, or block by block (RFC 7959) where one does not hold them.
+#include <fmt/format.h>
+
+#include "server/device.hpp"
+
+namespace fota::server {
+
+using boost::asio::awaitable;
+
+namespace {
+
+/// What every LwM2M client takes in one message.
+constexpr std::size_t longest_at_once = 1'024;
+constexpr std::uint8_t szx_of_writes = 5;  // 512, which Zephyr's clients take as they are configured
+/// A device that loses its place is written to from the beginning again, this often.
+constexpr int most_beginnings = 3;
+
+ports::Answer answer_of(coap::Message message) {
+    const auto format = message.format();
+    return {message.code, format, std::move(message.payload)};
+}
+
+}  // namespace
+
+awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, coap::Format format) {
+    if (peer_ && !coap_.vouched_for(*peer_)) {
+        // In clear, and it has not answered at this address yet: a long message is more than may be sent there. A Read
+        // is not, and whatever is answered will do.
+        const auto answer = co_await read(path, format);
+        if (!answer) co_return Failure(answer.error());
+    }
+    if (value.size() > longest_at_once) co_return co_await write_blocks(path, value, format);
+    auto message = coap::make_request(coap::Code::put, full_path(path));
+    message.set_format(format);
+    message.payload = std::move(value);
+    auto reply = co_await request(std::move(message));
+    if (!reply) co_return Failure(std::move(reply.error()));
+    co_return answer_of(std::move(reply->message));
+}
+
+awaitable<Result<ports::Answer>> Device::write_blocks(lwm2m::Path path, BytesView value, coap::Format format) {
+    using Step = coap::Block1Sender::Step;
+    for (int beginning = 1;; ++beginning) {
+        Bytes token;
+        const auto bits = random_();
+        for (int shift = 0; shift < 64; shift += 8) token.push_back(static_cast<std::uint8_t>(bits >> shift));
+        coap::Block1Sender sender({full_path(path), format, value, szx_of_writes, 0, coap::Token(token)});
+        for (;;) {
+            auto reply = co_await request(sender.request());
+            if (!reply) co_return Failure(std::move(reply.error()));
+            const auto step = sender.on_reply(reply->message, reply->resends);
+            if (step == Step::send) continue;
+            if (step == Step::wait) {
+                co_await clock_.sleep_until(clock_.now() + sender.retry_after());
+                continue;
+            }
+            if (step == Step::lost_place && beginning < most_beginnings) break;
+            co_return answer_of(std::move(reply->message));
+        }
+    }
+}
+
+}  // namespace fota::server
