@@ -11,6 +11,8 @@ namespace {
 
 /// What every LwM2M client takes in one message.
 constexpr std::size_t longest_at_once = 1'024;
+/// What may go to an address from which only a Register has come (coap::amplification_in_clear), with all around it.
+constexpr std::size_t shortest_to_wait = 64;
 constexpr std::uint8_t szx_of_writes = 5;  // 512, which Zephyr's clients take as they are configured
 /// A device that loses its place is written to from the beginning again, this often.
 constexpr int most_beginnings = 3;
@@ -23,7 +25,7 @@ ports::Answer answer_of(coap::Message message) {
 }  // namespace
 
 awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, coap::Format format) {
-    if (peer_ && !coap_.vouched_for(*peer_)) {
+    if (value.size() > shortest_to_wait && peer_ && !coap_.vouched_for(*peer_)) {
         // In clear, and it has not answered at this address yet: a long message is more than may be sent there. A Read
         // is not, and whatever is answered will do.
         const auto answer = co_await read(path, format);
