@@ -52,6 +52,7 @@ class Runner {
     bool may_repeat_execute() const;
     Awaitable<std::string> execute_arguments();
     Awaitable<Outcome> await_return(int registrations, std::optional<DeviceFacts> known);
+    Awaitable<std::optional<DeviceFacts>> facts_if_told();
     Awaitable<Outcome> soak(std::uint64_t serial);
     Result<> ensure_attempt(const DeviceFacts& facts);
     Result<std::optional<Outcome>> judged(const DeviceFacts& facts, int registrations);

@@ -125,12 +125,23 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
     return std::optional<Outcome>{};
 }
 
+/// What a device that has just booted says of itself; nullopt when it cannot tell yet: its objects may come up after
+/// its registration, and an update that runs must not fail for that.
+awaitable<Result<std::optional<DeviceFacts>>> Runner::facts_if_told() {
+    auto facts = co_await view_.facts();
+    if (!facts && facts.error().code() != Errc::device_refused) co_return Failure(std::move(facts.error()));
+    if (!facts || (!facts->running_hash && reported_version(*facts, target_).empty()))
+        co_return std::optional<DeviceFacts>{};
+    co_return std::optional<DeviceFacts>(std::move(*facts));
+}
+
 awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional<DeviceFacts> known) {
     step(Step::await_return);
     auto deadline = clock_.now() + policy_.return_deadline;
     auto seen = registrations > 0 || known ? serial() : last_serial_;
     auto asked = link_.awake_serial();
     bool stays_downloaded = false;
+    bool unread = false;  ///< it registered, and has not yet told what it is
     auto facts = std::move(known);
     for (;;) {
         if (facts) {
@@ -158,6 +169,11 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                            fmt::format("expected the update to start within {} after Execute (sent {} times), found "
                                        "State 2 (downloaded)",
                                        human_duration(policy_.return_deadline), executions_));
+        if (clock_.now() >= deadline && unread)
+            co_return fail(
+                Errc::not_proven,
+                fmt::format("expected {} to tell what it runs within {} after Execute, found no answer to that",
+                            link_.endpoint(), human_duration(policy_.return_deadline)));
         if (clock_.now() >= deadline)
             co_return fail(
                 Errc::device_did_not_apply,
@@ -182,14 +198,18 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
             ++registrations;
             observer_.registered(*registration);
             step(Step::prove);
-            CO_TRY(facts, co_await view_.facts());
+            CO_TRY(facts, co_await facts_if_told());
+            unread = !facts;
+        } else if (listens && unread) {
+            CO_TRY(facts, co_await facts_if_told());
+            unread = !facts;
         } else if (listens) {
             // Still the old session: has it given up without a reboot, or never been told? Silence means it is on its
             // way.
             const auto state = co_await link_.read(object_.result(), lwm2m::Format::text);
             if (!state && state.error().code() == Errc::cancelled) co_return Failure(state.error());
             if (state && state->ok() && link_.registration() && link_.registration()->serial == seen) {
-                CO_TRY(facts, co_await view_.facts());
+                CO_TRY(facts, co_await facts_if_told());
             }
         }
     }
@@ -208,12 +228,15 @@ awaitable<Result<Outcome>> Runner::soak(std::uint64_t seen) {
         auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
         if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
         if (!link_.registration() || link_.registration()->serial == seen) continue;
-        seen = link_.registration()->serial;
-        CO_TRY(const auto facts, co_await view_.facts());
-        report.running_version = reported_version(facts, target_);
-        if (what_runs(facts, target_, policy_) != Running::target)
-            co_return fail(Errc::rolled_back, fmt::format("expected {} to stay, found {} after a later reboot",
-                                                          target_.text(), printable(reported_version(facts, target_))));
+        const auto current = link_.registration()->serial;
+        CO_TRY(const auto facts, co_await facts_if_told());
+        if (!facts) continue;  // asked again as soon as it is heard of
+        seen = current;
+        report.running_version = reported_version(*facts, target_);
+        if (what_runs(*facts, target_, policy_) != Running::target)
+            co_return fail(Errc::rolled_back,
+                           fmt::format("expected {} to stay, found {} after a later reboot", target_.text(),
+                                       printable(reported_version(*facts, target_))));
     }
     co_return Outcome::updated;
 }
