@@ -15,6 +15,7 @@ struct MessageLayer::Exchange {
     Bytes datagram;
     Retry retry;
     Instant begun;
+    Instant sent;  ///< its last copy
     Instant deadline;
     Milliseconds timeout{0};
     int resends = 0;
@@ -89,7 +90,7 @@ ExchangeId MessageLayer::start(Instant now, SessionId session, Message message, 
     auto exchange = std::make_unique<Exchange>();
     exchange->session = session;
     exchange->retry = retry;
-    exchange->begun = now;
+    exchange->begun = exchange->sent = now;
     exchange->timeout = retry.ack_timeout;
     auto datagram = encode(message);
     exchange->message = std::move(message);
@@ -155,6 +156,7 @@ void MessageLayer::tick(Instant now) {
         ++exchange.resends;
         exchange.timeout = std::max(exchange.timeout, std::min(2 * exchange.timeout, exchange.retry.longest_timeout));
         schedule(id, now + exchange.timeout);
+        exchange.sent = now;
         const Bytes copy = exchange.datagram;
         transmit(exchange.session, copy);
     }
@@ -275,7 +277,8 @@ void MessageLayer::receive_response(Instant now, SessionId session, std::size_t 
     const auto found = exchanges_.find(id);
     if (found == exchanges_.end()) return;
     vouch_for(session);
-    Reply reply{std::move(message), to_ms(now - found->second->begun), found->second->resends};
+    Reply reply{std::move(message), to_ms(now - found->second->begun), found->second->resends,
+                to_ms(now - found->second->sent)};
     finish(id, std::move(reply));
 }
 
@@ -302,7 +305,7 @@ void MessageLayer::receive_ack_or_reset(Instant now, SessionId session, Message 
         }
         if (message.token != token || !is_response(message.code)) return;
         vouch_for(session);
-        Reply reply{std::move(message), to_ms(now - exchange.begun), exchange.resends};
+        Reply reply{std::move(message), to_ms(now - exchange.begun), exchange.resends, to_ms(now - exchange.sent)};
         finish(id, std::move(reply));
         return;
     }

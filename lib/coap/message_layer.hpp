@@ -33,8 +33,9 @@ struct Retry {
 
 struct Reply {
     Message message;
-    Milliseconds elapsed{0};  ///< from the first transmission
-    int resends = 0;          ///< with 0 resends, elapsed is an unambiguous round-trip sample
+    Milliseconds elapsed{0};     ///< from the first transmission
+    int resends = 0;             ///< with 0 resends, elapsed is an unambiguous round-trip sample
+    Milliseconds since_last{0};  ///< from the last transmission
 };
 
 /// What a request is answered with.

@@ -178,7 +178,7 @@ awaitable<Result<coap::Reply>> Device::request(coap::Message message) {
     if (reply) {
         learn_listening(silent, true, reply->resends);
         heard(clock_.now());
-        if (reply->resends == 0) rtt_.sample(reply->elapsed);
+        rtt_.answered(*reply);
     } else if (reply.error().code() == Errc::timed_out) {
         learn_listening(silent, false, 0);
     }
@@ -323,7 +323,8 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         }
         pause = Milliseconds(1'000);
         heard(clock_.now());
-        if (reply->resends == 0 && sender.block() > 0) rtt_.sample(reply->elapsed);
+        // The first block's answer tells of the erase, not of the link.
+        if (sender.block() > 0) rtt_.answered(*reply);
         progress.retransmissions += static_cast<std::uint64_t>(reply->resends);
         progress.payload_bytes += sent * static_cast<std::uint64_t>(reply->resends + 1);
         out.last = reply->message.code;

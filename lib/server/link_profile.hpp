@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "coap/message_layer.hpp"
 
 namespace fota::server {
 
@@ -31,8 +32,30 @@ class RttEstimator {
   public:
     explicit RttEstimator(LinkProfile profile) : profile_(profile), timeout_(profile.first_timeout) {}
 
-    /// Only unambiguous samples: the answer to a message that was sent once.
+    /// An answer after a repetition is no sample: which copy was answered nobody knows (Karn). The longer timeout stays
+    /// for what is sent next (RFC 6298 section 5.5), because on a link that is slower than the estimate no answer would
+    /// ever be unambiguous otherwise. Where one came as soon after the last copy as answers did so far, a datagram was
+    /// lost and the link is as it was; a few times in a row, since a slower link may look the same by chance.
+    void answered(const coap::Reply& reply) {
+        if (reply.resends == 0) {
+            sample(reply.elapsed);
+            return;
+        }
+        const bool as_before = smoothed_ && std::chrono::abs(*smoothed_ - reply.since_last) <= margin();
+        if (as_before && in_doubt_++ < most_in_doubt) return;
+        backed_off(reply.resends);
+    }
+    /// Nothing came back: the link may have become slower than the estimate.
+    void exhausted() { backed_off(1); }
+
+    Milliseconds timeout() const noexcept { return timeout_; }
+    Milliseconds round_trip() const noexcept { return smoothed_.value_or(Milliseconds(0)); }
+    const LinkProfile& profile() const noexcept { return profile_; }
+
+  private:
+    /// The answer to a message that was sent once.
     void sample(Milliseconds round_trip) {
+        in_doubt_ = 0;
         if (!smoothed_) {
             smoothed_ = round_trip;
             variation_ = round_trip / 2;
@@ -41,22 +64,21 @@ class RttEstimator {
             variation_ = (3 * variation_ + difference) / 4;
             smoothed_ = (7 * *smoothed_ + round_trip) / 8;
         }
-        timeout_ =
-            std::clamp(*smoothed_ + std::max(4 * variation_, Milliseconds(100)), shortest, profile_.longest_timeout);
+        timeout_ = std::clamp(*smoothed_ + margin(), shortest, profile_.longest_timeout);
     }
-    /// Nothing came back: the link may have become slower than the estimate.
-    void exhausted() { timeout_ = std::min(timeout_ * 2, profile_.longest_timeout); }
+    void backed_off(int expiries) {
+        for (; expiries > 0 && timeout_ < profile_.longest_timeout; --expiries)
+            timeout_ = std::min(timeout_ * 2, profile_.longest_timeout);
+    }
+    Milliseconds margin() const { return std::max(4 * variation_, Milliseconds(100)); }
 
-    Milliseconds timeout() const noexcept { return timeout_; }
-    Milliseconds round_trip() const noexcept { return smoothed_.value_or(Milliseconds(0)); }
-    const LinkProfile& profile() const noexcept { return profile_; }
-
-  private:
+    static constexpr int most_in_doubt = 6;
     /// RFC 8085 and libcoap agree: never below one second on the open Internet.
     static constexpr Milliseconds shortest{1'000};
     LinkProfile profile_;
     std::optional<Milliseconds> smoothed_;
     Milliseconds variation_{0};
+    int in_doubt_ = 0;  ///< ambiguous answers in a row that were put down to loss
     Milliseconds timeout_;
 };
 

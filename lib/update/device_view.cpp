@@ -21,18 +21,58 @@ constexpr Milliseconds longest_busy{330'000};
 /// Times a sleeping device may wake without answering.
 constexpr int most_wakings = 3;
 
+/// Answers that may pass are asked for again after 1, 2, 4, 8 and 16 s.
+constexpr Milliseconds first_pause{1'000};
+constexpr int mandatory_repeats = 5;
+/// An object may come up after the registration did, or never.
+constexpr int not_found_repeats = 3;
+constexpr int optional_repeats = 1;
+constexpr auto too_many_requests = static_cast<lwm2m::Status>(4 << 5 | 29);  // RFC 8516
+
 bool away(const Error& error) {
     return error.code() == Errc::timed_out || error.code() == Errc::peer_gone;
 }
 
+bool was_reset(const Result<ports::Answer>& answer) {
+    return !answer && answer.error().code() == Errc::device_refused;
+}
+
+bool is_passing(lwm2m::Status code) {
+    const bool fault = code >= lwm2m::Status::internal_server_error && code != lwm2m::Status::not_implemented;
+    return fault || code == too_many_requests;
+}
+
+Error nonsense(const Error& error) {
+    return error.code() == Errc::message_malformed ? Error(Errc::device_refused, error.text()) : Error(error);
+}
+
 }  // namespace
 
+Result<std::int64_t> told_integer(const lwm2m::Path& path, const ports::Answer& answer) {
+    auto value = lwm2m::integer_value(path, answer.format, answer.payload);
+    if (!value) return Failure(nonsense(value.error()));
+    return *value;
+}
+
+DeviceView::Need DeviceView::need_of(const lwm2m::Path& path) const {
+    const bool everyones =
+        path == object_.state() || path == object_.result() || path == lwm2m::device::firmware_version;
+    return everyones && !missing_.contains(path) ? Need::mandatory : Need::optional;
+}
+
 template <class Operation>
-awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
+awaitable<Result<ports::Answer>> DeviceView::persist(Need need, Operation operation) {
     const auto begun = clock_.now();
     auto deadline = begun + patience_;
     int wakings = 0;
     int refusals = 0;
+    int repeats = 0;
+    const auto repeated = [&](const Result<ports::Answer>& answer) {
+        if (was_reset(answer)) return need == Need::optional ? optional_repeats : mandatory_repeats;
+        if (!answer || need == Need::act) return 0;
+        if (is_passing(answer->code)) return need == Need::optional ? optional_repeats : mandatory_repeats;
+        return need == Need::mandatory && answer->code == lwm2m::Status::not_found ? not_found_repeats : 0;
+    };
     for (;;) {
         if (link_.asleep() && wakings < most_wakings) {
             const auto longest = sleep_.value_or(ports::longest_sleep(*link_.registration()));
@@ -43,17 +83,23 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
         }
         const auto awake = link_.awake_serial();
         auto answer = co_await operation();
+        const bool busy = answer && answer->code == lwm2m::Status::service_unavailable;
+        if (!busy && repeats < repeated(answer)) {
+            const bool slept = co_await clock_.sleep_until(clock_.now() + first_pause * (1 << repeats++));
+            if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
+            continue;
+        }
         const bool patient = clock_.now() < deadline || (answer && clock_.now() < begun + longest_busy);
-        if (answer && (answer->code != lwm2m::Status::service_unavailable || !patient)) co_return answer;
-        if (!answer && !away(answer.error())) co_return answer;
+        if (answer && (!busy || !patient)) co_return answer;
+        if (!answer && !away(answer.error())) co_return Failure(nonsense(answer.error()));
         if (!patient)
             co_return fail(Errc::device_absent,
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
         if (link_.asleep() && wakings < most_wakings) continue;
         // Once is a moment; twice in a row is a state.
         if (answer && ++refusals == 2 && busy_) {
-            const auto busy = std::exchange(busy_, {});
-            CO_TRY_VOID(co_await busy());
+            const auto end_what_keeps_it_busy = std::exchange(busy_, {});
+            CO_TRY_VOID(co_await end_what_keeps_it_busy());
             continue;
         }
         const auto pause = answer ? busy_pause : ask_again;
@@ -62,30 +108,40 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Operation operation) {
     }
 }
 
+awaitable<Result<ports::Answer>> DeviceView::ask(lwm2m::Path path, lwm2m::Format accept) {
+    const auto need = need_of(path);
+    auto answer = co_await persist(need, [&] { return link_.read(path, accept); });
+    if (need == Need::mandatory && answer && answer->code == lwm2m::Status::not_found) missing_.insert(path);
+    // What resets every question for a resource does not have it.
+    if (need == Need::optional && was_reset(answer)) co_return ports::Answer{lwm2m::Status::not_found, {}, {}};
+    co_return answer;
+}
+
 awaitable<Result<std::optional<Bytes>>> DeviceView::value(lwm2m::Path path, lwm2m::Format accept) {
-    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, accept); }));
+    CO_TRY(const auto answer, co_await ask(path, accept));
     if (!answer.ok()) co_return std::optional<Bytes>{};
-    CO_TRY(auto value, lwm2m::resource_value(path, answer.format, answer.payload));
-    co_return std::optional<Bytes>(std::move(value));
+    auto value = lwm2m::resource_value(path, answer.format, answer.payload);
+    if (!value) co_return Failure(nonsense(value.error()));
+    co_return std::optional<Bytes>(std::move(*value));
 }
 
 awaitable<Result<std::optional<std::int64_t>>> DeviceView::integer(lwm2m::Path path) {
-    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, lwm2m::Format::text); }));
+    CO_TRY(const auto answer, co_await ask(path, lwm2m::Format::text));
     if (!answer.ok()) co_return std::optional<std::int64_t>{};
-    CO_TRY(const auto value, lwm2m::integer_value(path, answer.format, answer.payload));
+    CO_TRY(const auto value, told_integer(path, answer));
     co_return std::optional<std::int64_t>(value);
 }
 
 awaitable<Result<ports::Answer>> DeviceView::write(lwm2m::Path path, Bytes value, lwm2m::Format format) {
-    co_return co_await persist([&] { return link_.write(path, value, format); });
+    co_return co_await persist(Need::act, [&] { return link_.write(path, value, format); });
 }
 
 awaitable<Result<ports::Answer>> DeviceView::execute(lwm2m::Path path) {
-    co_return co_await persist([&] { return link_.execute(path, ""); });
+    co_return co_await persist(Need::act, [&] { return link_.execute(path, ""); });
 }
 
 awaitable<Result<std::optional<std::vector<lwm2m::Entry>>>> DeviceView::entries(lwm2m::Path path) {
-    CO_TRY(const auto answer, co_await persist([&] { return link_.read(path, lwm2m::Format::tlv); }));
+    CO_TRY(const auto answer, co_await ask(path, lwm2m::Format::tlv));
     if (!answer.ok()) co_return std::optional<std::vector<lwm2m::Entry>>{};
     auto all = lwm2m::decode(path, answer.format, answer.payload);
     // A resource without instances is a list without entries.
@@ -123,7 +179,7 @@ awaitable<Result<bool>> DeviceView::automatic() {
     if (!all || all->size() != 1) co_return false;
     const auto flag = lwm2m::as_type(all->front().value, lwm2m::Type::boolean);
     const auto* set = flag ? std::get_if<bool>(&*flag) : nullptr;
-    co_return set != nullptr && *set;
+    co_return set != nullptr&&* set;
 }
 
 awaitable<Result<ConditionFacts>> DeviceView::condition(const Policy& policy) {

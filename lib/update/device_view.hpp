@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "lwm2m/data.hpp"
@@ -36,8 +37,9 @@ class DeviceView {
     boost::asio::awaitable<Result<DeviceFacts>> facts();
     /// 5/0/3 and 5/0/5 alone, on top of what is known.
     boost::asio::awaitable<Result<>> refresh(DeviceFacts& facts);
-    /// The value of one resource; nullopt when the device refuses to tell (4.xx). Errors: device_absent when patience
-    /// ends, cancelled.
+    /// The value of one resource; nullopt when the device refuses to tell. Answers that may pass (5.xx, a reset) are
+    /// asked for again a few times first; for what every device has (State, Result, its version) also 4.04. Errors:
+    /// device_absent when patience ends, device_refused for a value that is none, cancelled.
     boost::asio::awaitable<Result<std::optional<Bytes>>> value(lwm2m::Path path, lwm2m::Format accept);
     boost::asio::awaitable<Result<std::optional<std::int64_t>>> integer(lwm2m::Path path);
     /// Every value of a resource with instances; nullopt when the device refuses to tell or tells nonsense.
@@ -55,9 +57,17 @@ class DeviceView {
     boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path);
 
   private:
+    /// How long answers that may pass are taken for passing.
+    enum class Need : std::uint8_t {
+        mandatory,  ///< a resource that every device has
+        optional,   ///< one that it may lack: looking for it costs no time
+        act,        ///< an operation whose refusal is an answer
+    };
     /// Repeats the operation while the device is busy (5.03) or away, until patience ends.
     template <class Operation>
-    boost::asio::awaitable<Result<ports::Answer>> persist(Operation operation);
+    boost::asio::awaitable<Result<ports::Answer>> persist(Need need, Operation operation);
+    boost::asio::awaitable<Result<ports::Answer>> ask(lwm2m::Path path, lwm2m::Format accept);
+    Need need_of(const lwm2m::Path& path) const;
 
     ports::DeviceLink& link_;
     ports::Clock& clock_;
@@ -66,6 +76,10 @@ class DeviceView {
     std::function<void(Milliseconds longest)> asleep_;
     Busy busy_;
     lwm2m::FirmwareObject object_;
+    std::set<lwm2m::Path> missing_;  ///< was asked for in vain: not looked for so long again
 };
+
+/// A value that is none is the device's fault, not a file's.
+Result<std::int64_t> told_integer(const lwm2m::Path& path, const ports::Answer& answer);
 
 }  // namespace fota::update

@@ -50,8 +50,12 @@ class Runner {
     Awaitable<ports::Delivery> await_fetched(ports::Offer* offer);
     Awaitable<std::optional<Outcome>> refused_after_transfer(std::int64_t state);
     Awaitable<Outcome> execute();
+    Awaitable<void> tell_to_execute();
+    bool awaits_execute(const DeviceFacts& facts) const;
+    bool may_repeat_execute() const;
     Awaitable<std::string> execute_arguments();
     Awaitable<Outcome> await_return(int registrations, std::optional<DeviceFacts> known);
+    Awaitable<std::optional<DeviceFacts>> facts_if_told();
     Awaitable<Outcome> soak(std::uint64_t serial);
     Result<> ensure_attempt(const DeviceFacts& facts);
     Result<std::optional<Outcome>> judged(const DeviceFacts& facts, int registrations);
@@ -77,6 +81,10 @@ class Runner {
     /// What was offered before our restart stays on offer: the device may be fetching it at this moment.
     std::unique_ptr<ports::Offer> standing_offer_;
     std::uint64_t last_serial_ = 0;
+    int executions_ = 0;             ///< times the device was told to execute, each with its own attempts
+    bool on_its_way_ = false;        ///< it took the last Execute, or said State 3
+    std::uint64_t told_serial_ = 0;  ///< registration in which it was told last
+    Instant told_at_{};
     std::uint32_t block_size_ = policy_.block_size;  ///< smaller once the device asked for that
     int pull_failures_ = 0;                          ///< in a row; each makes the next pause longer
 };

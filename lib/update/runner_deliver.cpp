@@ -299,7 +299,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
         const auto answer = co_await link_.read(object_.state(), lwm2m::Format::text);
         if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
         if (answer && answer->ok()) {
-            CO_TRY(const auto state, lwm2m::integer_value(object_.state(), answer->format, answer->payload));
+            CO_TRY(const auto state, told_integer(object_.state(), *answer));
             if (state == idle) {
                 CO_TRY(const auto result, co_await view_.integer(object_.result()));
                 const auto why = static_cast<lwm2m::UpdateResult>(result.value_or(0));
@@ -350,7 +350,11 @@ awaitable<Result<std::int64_t>> Runner::settled_state() {
     const auto deadline = clock_.now() + longest_check;
     for (;;) {
         CO_TRY(const auto state, co_await view_.integer(object_.state()));
-        const auto value = state.value_or(idle);
+        // Not to be taken for Idle: the whole image would be sent again.
+        if (!state)
+            co_return fail(Errc::device_refused, fmt::format("expected a State at {} after the transfer, found none",
+                                                             object_.state().text()));
+        const auto value = *state;
         const bool settled = value != downloading && !(automatic_ && value == downloaded);
         if (settled || clock_.now() >= deadline) co_return value;
         const bool slept = co_await clock_.sleep_until(clock_.now() + state_poll);

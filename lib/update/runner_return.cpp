@@ -11,8 +11,15 @@ using boost::asio::awaitable;
 namespace {
 
 constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
+constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 /// After Execute: how often a reachable device is asked whether it has given up.
 constexpr Milliseconds return_poll{30'000};
+/// A device that still holds its package is told to execute this often at most.
+constexpr int most_executions = 4;
+/// One that took Execute and is still in State 2 may be slow to reboot; longer than it takes to register anew is
+/// enough once it has done so.
+constexpr Milliseconds slow_to_reboot{300'000};
+constexpr Milliseconds slow_to_begin{30'000};
 
 /// A device that was to go back to an older version and did not: it cannot say why, MCUboot erases the image without a
 /// trace.
@@ -32,14 +39,24 @@ awaitable<Result<std::string>> Runner::execute_arguments() {
 }
 
 awaitable<Result<Outcome>> Runner::execute() {
+    CO_TRY_VOID(co_await tell_to_execute());
+    co_return co_await await_return(0, std::nullopt);
+}
+
+/// Only ever right after State 2 was read.
+awaitable<Result<>> Runner::tell_to_execute() {
     step(Step::execute);
-    last_serial_ = serial();
+    last_serial_ = told_serial_ = serial();
+    on_its_way_ = false;
+    ++executions_;
     CO_TRY(const auto arguments, co_await execute_arguments());
     for (int attempt = 0;; ++attempt) {
         CO_TRY_VOID(journal_.execute(attempt_->id));
         attempt_->executed = true;
         const auto answer = co_await link_.execute(object_.update(), arguments);
-        if (answer && answer->ok()) break;
+        told_at_ = clock_.now();
+        on_its_way_ = answer && answer->ok();
+        if (on_its_way_) break;
         if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
         // Silence is not failure: the device may have rebooted before its answer left. Only a State that is still 2
         // proves that it did not start.
@@ -56,7 +73,22 @@ awaitable<Result<Outcome>> Runner::execute() {
                            fmt::format("expected the update to start, found {} and State 2 (downloaded)",
                                        answer ? lwm2m::status_text(answer->code) : std::string("silence")));
     }
-    co_return co_await await_return(0, std::nullopt);
+    co_return Result<>{};
+}
+
+/// The device is there and still holds its package: whatever became of Execute, it did not take effect. Not where the
+/// package installs itself (5/0/14), nor where a Result says that it was tried.
+bool Runner::awaits_execute(const DeviceFacts& facts) const {
+    const bool installs_itself = automatic_ || (attempt_ && attempt_->transfer && attempt_->transfer->automatic);
+    const bool tried = facts.result >= static_cast<std::int64_t>(lwm2m::UpdateResult::no_flash_space);
+    return facts.state == downloaded && !tried && !installs_itself &&
+           what_runs(facts, target_, policy_) == Running::other;
+}
+
+bool Runner::may_repeat_execute() const {
+    if (executions_ >= most_executions) return false;
+    const auto patience = serial() != told_serial_ ? slow_to_begin : slow_to_reboot;
+    return !on_its_way_ || clock_.now() - told_at_ >= patience;
 }
 
 /// What an observation means for the outcome; nullopt: go on waiting.
@@ -93,16 +125,55 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
     return std::optional<Outcome>{};
 }
 
+/// What a device that has just booted says of itself; nullopt when it cannot tell yet: its objects may come up after
+/// its registration, and an update that runs must not fail for that.
+awaitable<Result<std::optional<DeviceFacts>>> Runner::facts_if_told() {
+    auto facts = co_await view_.facts();
+    if (!facts && facts.error().code() != Errc::device_refused) co_return Failure(std::move(facts.error()));
+    if (!facts || (!facts->running_hash && reported_version(*facts, target_).empty()))
+        co_return std::optional<DeviceFacts>{};
+    co_return std::optional<DeviceFacts>(std::move(*facts));
+}
+
 awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional<DeviceFacts> known) {
     step(Step::await_return);
-    const auto deadline = clock_.now() + policy_.return_deadline;
+    auto deadline = clock_.now() + policy_.return_deadline;
     auto seen = registrations > 0 || known ? serial() : last_serial_;
+    auto asked = link_.awake_serial();
+    bool stays_downloaded = false;
+    bool unread = false;  ///< it registered, and has not yet told what it is
     auto facts = std::move(known);
     for (;;) {
         if (facts) {
+            stays_downloaded = awaits_execute(*facts);
+            if (facts->state == updating) {
+                on_its_way_ = true;
+                told_at_ = clock_.now();
+            }
+            // None of its registrations was the end of an update: they are no sign of a revert.
+            if (stays_downloaded) registrations = 0;
+            if (stays_downloaded && may_repeat_execute()) {
+                observer_.remark("it holds the package and was not told to install it, or has forgotten: once more");
+                CO_TRY_VOID(co_await tell_to_execute());
+                step(Step::await_return);
+                seen = last_serial_;
+                deadline = clock_.now() + policy_.return_deadline;
+                facts.reset();
+                continue;
+            }
             CO_TRY(const auto outcome, judged(*facts, registrations));
             if (outcome) break;
         }
+        if (clock_.now() >= deadline && stays_downloaded)
+            co_return fail(Errc::device_did_not_apply,
+                           fmt::format("expected the update to start within {} after Execute (sent {} times), found "
+                                       "State 2 (downloaded)",
+                                       human_duration(policy_.return_deadline), executions_));
+        if (clock_.now() >= deadline && unread)
+            co_return fail(
+                Errc::not_proven,
+                fmt::format("expected {} to tell what it runs within {} after Execute, found no answer to that",
+                            link_.endpoint(), human_duration(policy_.return_deadline)));
         if (clock_.now() >= deadline)
             co_return fail(
                 Errc::device_did_not_apply,
@@ -117,18 +188,28 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                 co_await link_.await_awake(link_.awake_serial(), std::min(deadline, clock_.now() + return_poll));
             if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
         }
-        if (link_.registration() && link_.registration()->serial != seen) {
-            seen = link_.registration()->serial;
+        const auto* registration = link_.registration();
+        if (registration == nullptr) continue;
+        // One that sleeps by agreement is asked when it wakes, and not kept awake by questions.
+        const bool listens = !registration->parameters.queue_mode || link_.awake_serial() != asked;
+        asked = link_.awake_serial();
+        if (registration->serial != seen) {
+            seen = registration->serial;
             ++registrations;
-            observer_.registered(*link_.registration());
+            observer_.registered(*registration);
             step(Step::prove);
-            CO_TRY(facts, co_await view_.facts());
-        } else if (link_.registration() && !link_.registration()->parameters.queue_mode) {
-            // Still the old session: has it given up without a reboot? Silence means it is on its way.
+            CO_TRY(facts, co_await facts_if_told());
+            unread = !facts;
+        } else if (listens && unread) {
+            CO_TRY(facts, co_await facts_if_told());
+            unread = !facts;
+        } else if (listens) {
+            // Still the old session: has it given up without a reboot, or never been told? Silence means it is on its
+            // way.
             const auto state = co_await link_.read(object_.result(), lwm2m::Format::text);
             if (!state && state.error().code() == Errc::cancelled) co_return Failure(state.error());
             if (state && state->ok() && link_.registration() && link_.registration()->serial == seen) {
-                CO_TRY(facts, co_await view_.facts());
+                CO_TRY(facts, co_await facts_if_told());
             }
         }
     }
@@ -147,12 +228,15 @@ awaitable<Result<Outcome>> Runner::soak(std::uint64_t seen) {
         auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
         if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
         if (!link_.registration() || link_.registration()->serial == seen) continue;
-        seen = link_.registration()->serial;
-        CO_TRY(const auto facts, co_await view_.facts());
-        report.running_version = reported_version(facts, target_);
-        if (what_runs(facts, target_, policy_) != Running::target)
-            co_return fail(Errc::rolled_back, fmt::format("expected {} to stay, found {} after a later reboot",
-                                                          target_.text(), printable(reported_version(facts, target_))));
+        const auto current = link_.registration()->serial;
+        CO_TRY(const auto facts, co_await facts_if_told());
+        if (!facts) continue;  // asked again as soon as it is heard of
+        seen = current;
+        report.running_version = reported_version(*facts, target_);
+        if (what_runs(*facts, target_, policy_) != Running::target)
+            co_return fail(Errc::rolled_back,
+                           fmt::format("expected {} to stay, found {} after a later reboot", target_.text(),
+                                       printable(reported_version(*facts, target_))));
     }
     co_return Outcome::updated;
 }

@@ -32,6 +32,7 @@ struct Tally {
     int runs = 0;
     int updated = 0;
     int wrong_image = 0;
+    Milliseconds elapsed{0};
 };
 
 /// One push of 400 KiB through the weather. Blackouts come at random, three of them within the first ten minutes.
@@ -54,6 +55,7 @@ void push_once(const Weather& weather, std::uint64_t seed, Tally& tally) {
     const auto running = world.board->running()->hash;
     const auto hash_of = [](const Bytes& image) { return to_bytes(image::parse(image)->hash(image)); };
     ++tally.runs;
+    tally.elapsed += report.elapsed;
     tally.updated += report.outcome == Outcome::updated;
     const bool as_reported = report.outcome == Outcome::updated
                                  ? running == hash_of(world.new_image)
@@ -81,8 +83,8 @@ void loss_matrix(std::size_t stride, std::uint64_t seeds) {
         const auto all = weathers(loss);
         for (std::size_t i = 0; i < all.size(); i += stride)
             for (std::uint64_t seed = 1; seed <= seeds; ++seed) push_once(all[i], 1'000 * i + seed, tally);
-        fmt::print("loss {:2.0f} % each way: {} of {} updated (seeds 1000 * weather + 1..{})\n", loss * 100,
-                   tally.updated, tally.runs, seeds);
+        fmt::print("loss {:2.0f} % each way: {} of {} updated in {} s on average (seeds 1000 * weather + 1..{})\n",
+                   loss * 100, tally.updated, tally.runs, tally.elapsed.count() / 1000 / tally.runs, seeds);
         EXPECT_EQ(tally.wrong_image, 0);
         if (loss <= 0.20)
             EXPECT_EQ(tally.updated, tally.runs);
@@ -126,6 +128,22 @@ Measured transfer(double loss, std::uint32_t block_size, std::uint64_t seed) {
     return out;
 }
 
+/// One push over a link that is as slow as this and loses nothing.
+update::Report slow_push(const char* profile, Milliseconds round_trip, std::uint64_t seed) {
+    WorldOptions options;
+    options.seed = seed;
+    options.image_bytes = 100 * 1024;
+    options.link = {.delay = round_trip / 2};
+    options.profile = *server::link_profile(profile);
+    World world(options);
+    const auto report = world.push();
+    fmt::print("{:7} {:5} ms, seed {}: {} blocks, {} resent, {:.3f} times the image, {} s\n", profile,
+               round_trip.count(), seed, report.blocks, report.retransmissions,
+               static_cast<double>(report.bytes_sent) / static_cast<double>(world.new_image.size()),
+               report.elapsed.count() / 1000);
+    return report;
+}
+
 }  // namespace
 
 TEST(Link, TheLossMatrixEndsUpdated) {
@@ -162,4 +180,42 @@ TEST(Link, WithTwoPercentLossEachWayABlockTakesAQuarterLongerAtMost) {
     fmt::print("2 % each way, seeds 1..{}: {:.3f} round trips a block on average, {:.3f} at worst\n", seeds,
                sum / seeds, worst);
     EXPECT_LE(sum / seeds, 1.25);
+}
+
+TEST(Link, ASlowLinkThatLosesNothingIsLearntWithinAFewBlocks) {
+    struct Slow {
+        const char* profile;
+        Milliseconds round_trip;
+    };
+    for (const auto& [profile, round_trip] : std::vector<Slow>{{"lte-m", 800ms},
+                                                               {"lte-m", 3s},
+                                                               {"lte-m", 5s},
+                                                               {"lte-m", 12s},
+                                                               {"lan", 800ms},
+                                                               {"lan", 1'200ms},
+                                                               {"lan", 5s},
+                                                               {"nb-iot", 3s},
+                                                               {"nb-iot", 12s},
+                                                               {"nb-iot", 20s}}) {
+        const auto report = slow_push(profile, round_trip, 3);
+        EXPECT_EQ(report.outcome, Outcome::updated);
+        EXPECT_LE(report.retransmissions, 4u) << profile << ' ' << round_trip.count();
+    }
+}
+
+TEST(Link, ALinkThatBecomesSlowIsLearntAnewAlsoWhereItLooksLikeLoss) {
+    // With the timeout at its floor of 1 s, answers after 3.2 s come 0.2 s after the third copy: just as soon as they
+    // did before.
+    for (const auto slow : {3'000ms, 3'200ms, 12'000ms}) {
+        World world({.seed = 3, .image_bytes = 100 * 1024, .profile = *server::link_profile("lte-m")});
+        world.start_push();
+        ASSERT_TRUE(world.run_until([&] { return world.last_progress > 20 * 1024; }));
+        world.network.model.delay = slow / 2;
+        const auto report = world.finish();
+        ASSERT_TRUE(report);
+        fmt::print("lte-m 200 ms, then {} ms, seed 3: {} blocks, {} resent\n", slow.count(), report->blocks,
+                   report->retransmissions);
+        EXPECT_EQ(report->outcome, Outcome::updated);
+        EXPECT_LE(report->retransmissions, 20u);
+    }
 }

@@ -94,4 +94,39 @@ inline void drop_if(World& world,
     };
 }
 
+/// Answers some of our requests in the place of the device, as late as it would; in clear alone, since nobody can do so
+/// over DTLS. The answer's type may be a reset.
+inline void answer_instead(World& world,
+                           std::function<std::optional<coap::Message>(const coap::Message& request)> what) {
+    world.network.filter = [&world, what = std::move(what)](const auto& from, const auto& to, BytesView datagram) {
+        const auto request = coap::decode(datagram);
+        if (from != World::server_address || !request || !coap::is_request(request->code)) return true;
+        auto answer = what(*request);
+        if (!answer) return true;
+        if (answer->type != coap::Type::rst) {
+            answer->type = coap::Type::ack;
+            answer->token = request->token;
+        }
+        answer->id = request->id;
+        world.clock.at(
+            world.clock.now() + 2 * world.network.model.delay,
+            [&world, from, to, bytes = coap::encode(*answer).value()] { world.network.forge(to, from, bytes); });
+        return false;
+    };
+}
+inline coap::Message answer_of(coap::Code code, const std::string& text = "") {
+    coap::Message out;
+    out.code = code;
+    if (!text.empty()) {
+        out.set_format(coap::Format::text);
+        out.payload = to_bytes(as_bytes(text));
+    }
+    return out;
+}
+inline coap::Message reset() {
+    coap::Message out;
+    out.type = coap::Type::rst;
+    return out;
+}
+
 }  // namespace fota::test
