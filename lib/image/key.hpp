@@ -34,7 +34,7 @@ bool allows_hash(KeyType type, HashType hash) noexcept;
 
 class PublicKey {
   public:
-    /// PEM (the first block that is one) or DER; SubjectPublicKeyInfo, PKCS#1, or the public half of an open private key;
+    /// PEM (the first block that is one) or DER; SubjectPublicKeyInfo, PKCS#1, or an open private key's public half;
     /// id-RSASSA-PSS is taken for RSA. key_unusable: no key, or a type or size MCUboot has no signature for.
     static Result<PublicKey> parse(BytesView pem_or_der);
 
@@ -69,8 +69,8 @@ class PrivateKey {
   public:
     static Result<PrivateKey> generate(KeyType type);
     /// PEM (the first block that is one, encrypted or not) or DER; PKCS#8, encrypted PKCS#8 or the traditional forms.
-    /// key_unusable when it is no private key,
-    /// and when hashing the passphrase as often as it asks would take more than some seconds; credentials_unusable when
+    /// key_unusable when it is no private key, and when hashing the passphrase as often as it asks would take more than
+    /// some seconds; credentials_unusable when
     /// the passphrase is missing (nullptr) or wrong.
     static Result<PrivateKey> parse(BytesView pem_or_der, const Passphrase* passphrase = nullptr);
 
@@ -87,7 +87,7 @@ class PrivateKey {
     std::shared_ptr<evp_pkey_st> key_;
 };
 
-/// Whether the private key that PrivateKey::parse() would take is an encrypted one, so that the caller can ask for a passphrase first.
+/// Whether the key that PrivateKey::parse() would take is encrypted, so that the caller can ask for a passphrase first.
 bool is_encrypted_key(BytesView pem_or_der);
 
 /// Name of the published MCUboot development key ("root-ec-p256") whose encoded() has this SHA-256, SHA-384 or SHA-512;
