@@ -25,7 +25,11 @@ constexpr int most_wakings = 3;
 
 ports::Answer answer_of(coap::Message message) {
     const auto format = message.format();
-    return {message.code, format, std::move(message.payload)};
+    ports::Answer out{message.code, format, {}};
+    if (const auto seconds = message.uint_option(coap::OptionNumber::max_age))
+        out.max_age = std::chrono::seconds(*seconds);
+    out.payload = std::move(message.payload);
+    return out;
 }
 
 }  // namespace
