@@ -38,6 +38,7 @@ struct Answer {
     lwm2m::Status code{};
     std::optional<std::uint32_t> format;
     Bytes payload;
+    std::optional<std::chrono::seconds> max_age = {};  ///< with 5.03: when to ask again; any number
 
     bool ok() const noexcept { return lwm2m::succeeded(code); }
 };

@@ -25,7 +25,11 @@ constexpr int most_wakings = 3;
 
 ports::Answer answer_of(coap::Message message) {
     const auto format = message.format();
-    return {message.code, format, std::move(message.payload)};
+    ports::Answer out{message.code, format, {}};
+    if (const auto seconds = message.uint_option(coap::OptionNumber::max_age))
+        out.max_age = std::chrono::seconds(*seconds);
+    out.payload = std::move(message.payload);
+    return out;
 }
 
 }  // namespace
@@ -141,10 +145,23 @@ Milliseconds Device::idle() const {
     return registration_ ? to_ms(clock_.now() - registration_->last_heard) : Milliseconds(0);
 }
 
-void Device::learn_listening(Milliseconds idle, bool answered, int resends) {
+void Device::learn_answered(Milliseconds idle, int resends) {
     // An answer to a repetition does not tell when the first one arrived.
-    if (answered && resends == 0) listens_ = std::max(listens_, idle);
-    if (!answered) listens_ = std::clamp(idle, shortest_listening, listens_);
+    if (resends > 0) return;
+    listened_ = std::max(listened_, idle);
+    listens_ = std::max(listens_, idle);
+    if (unanswered_ && idle >= *unanswered_) unanswered_.reset();
+}
+
+void Device::learn_unanswered(Milliseconds idle) {
+    // It listens longer than that: its link failed. And the questions of one silence are one sign, not many.
+    if (idle <= listened_ || (unanswered_ && unanswered_waking_ == awake_serial_)) return;
+    // An outage looks the same as a closed window; two of them in a row, each after another waking, hardly happen.
+    const auto before = std::exchange(unanswered_, idle);
+    unanswered_waking_ = awake_serial_;
+    if (before)
+        listens_ =
+            std::clamp(std::max(*before, idle), std::max(shortest_listening, listened_), std::max(listens_, listened_));
 }
 
 awaitable<Result<>> Device::await_waking(std::optional<Milliseconds> longest) {
@@ -176,11 +193,11 @@ awaitable<Result<coap::Reply>> Device::request(coap::Message message) {
     const auto silent = idle();
     auto reply = co_await exchange(std::move(message), retry());
     if (reply) {
-        learn_listening(silent, true, reply->resends);
+        learn_answered(silent, reply->resends);
         heard(clock_.now());
         rtt_.answered(*reply);
     } else if (reply.error().code() == Errc::timed_out) {
-        learn_listening(silent, false, 0);
+        learn_unanswered(silent);
     }
     co_return reply;
 }
@@ -296,6 +313,7 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
             const auto answer = co_await read(path, coap::Format::text);
             if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
         }
+        const auto silent = idle();
         const auto reply = co_await exchange(sender.request(), options);
         const auto sent =
             std::min<std::uint64_t>(std::uint64_t{1} << (sender.szx() + 4), body.size() - sender.acknowledged());
@@ -309,6 +327,7 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
                 progress.retransmissions += resends;
                 progress.payload_bytes += sent * resends;
                 rtt_.exhausted();
+                learn_unanswered(silent);
             }
             if (peer_ && peer_->session.value != session) continue;
             report(true);
@@ -322,6 +341,7 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
             continue;
         }
         pause = Milliseconds(1'000);
+        learn_answered(silent, reply->resends);
         heard(clock_.now());
         // The first block's answer tells of the erase, not of the link.
         if (sender.block() > 0) rtt_.answered(*reply);

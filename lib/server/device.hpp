@@ -71,7 +71,8 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<void> await_contact(Milliseconds most);
     boost::asio::awaitable<Result<>> await_waking(std::optional<Milliseconds> longest);
     /// What an exchange that began `idle` after the device was last heard tells of how long it listens.
-    void learn_listening(Milliseconds idle, bool answered, int resends);
+    void learn_answered(Milliseconds idle, int resends);
+    void learn_unanswered(Milliseconds idle);
     Milliseconds idle() const;
     coap::Retry retry() const;
     std::string full_path(const lwm2m::Path& path) const;
@@ -103,6 +104,10 @@ class Device final : public ports::DeviceLink {
     /// How long it listens after it was heard: at first what a device in queue mode has to wait at least
     /// (MAX_TRANSMIT_WAIT, LwM2M Transport 1.1 section 6.6.2), then what was seen.
     Milliseconds listens_{93'000};
+    Milliseconds listened_{0};  ///< it was seen to, after this long
+    /// Of its last waking in which a question was lost: when it was asked, and which waking that was.
+    std::optional<Milliseconds> unanswered_;
+    std::uint64_t unanswered_waking_ = 0;
     Unpredictable& random_;
     PackageSource& packages_;
 };

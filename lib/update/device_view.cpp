@@ -15,9 +15,9 @@ namespace {
 
 /// A device that is reachable yet silent is asked again after this long, without waiting for it to register.
 constexpr Milliseconds ask_again{15'000};
-constexpr Milliseconds busy_pause{2'000};
-/// Anjay answers 5.03 to everything until it gives an abandoned transfer up, after 300 s.
-constexpr Milliseconds longest_busy{330'000};
+/// Of a device that does not say for how long it is busy: RFC 7252 means 60 s, and most are sooner.
+constexpr std::chrono::seconds usual_busy{2};
+constexpr std::chrono::seconds longest_max_age{60};
 /// Times a sleeping device may wake without answering.
 constexpr int most_wakings = 3;
 
@@ -47,6 +47,10 @@ Error nonsense(const Error& error) {
 }
 
 }  // namespace
+
+Milliseconds busy_pause(const ports::Answer& answer) {
+    return std::clamp(answer.max_age.value_or(usual_busy), std::chrono::seconds(1), longest_max_age);
+}
 
 Result<std::int64_t> told_integer(const lwm2m::Path& path, const ports::Answer& answer) {
     auto value = lwm2m::integer_value(path, answer.format, answer.payload);
@@ -102,7 +106,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Need need, Operation operat
             CO_TRY_VOID(co_await end_what_keeps_it_busy());
             continue;
         }
-        const auto pause = answer ? busy_pause : ask_again;
+        const auto pause = answer ? busy_pause(*answer) : ask_again;
         const auto contact = co_await link_.await_awake(awake, clock_.now() + pause);
         if (!contact && contact.error().code() == Errc::cancelled) co_return Failure(contact.error());
     }

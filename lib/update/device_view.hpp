@@ -79,6 +79,11 @@ class DeviceView {
     std::set<lwm2m::Path> missing_;  ///< was asked for in vain: not looked for so long again
 };
 
+/// How long to leave a device alone that answered so: as long as it asks for (Max-Age), within bounds.
+Milliseconds busy_pause(const ports::Answer& answer);
+/// Anjay answers 5.03 to everything until it gives an abandoned transfer up, after 300 s.
+constexpr Milliseconds longest_busy{330'000};
+
 /// A value that is none is the device's fault, not a file's.
 Result<std::int64_t> told_integer(const lwm2m::Path& path, const ports::Answer& answer);
 

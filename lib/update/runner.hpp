@@ -47,6 +47,7 @@ class Runner {
     Awaitable<ports::Delivery> deliver(const Deliver& plan);
     Awaitable<ports::Delivery> push(const Deliver& plan);
     Awaitable<ports::Delivery> pull(const Deliver& plan);
+    Awaitable<bool> await_fetching(ports::Offer* offer, std::uint64_t requests, Instant deadline);
     Awaitable<ports::Delivery> await_fetched(ports::Offer* offer);
     Awaitable<std::optional<Outcome>> refused_after_transfer(std::int64_t state);
     Awaitable<Outcome> execute();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <random>
 #include <utility>
 
@@ -10,6 +11,7 @@
 namespace fota::update {
 
 using boost::asio::awaitable;
+using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -33,6 +35,8 @@ constexpr Milliseconds pull_pause{5'000};
 constexpr Milliseconds longest_reboot{180'000};
 constexpr Milliseconds longest_foreign_fetch{6 * 3600 * 1000};
 constexpr Milliseconds longest_pull_pause{120'000};
+/// Times a device may wake without fetching any further.
+constexpr int most_wakings = 3;
 
 /// One token serves a whole transfer; a client that keeps state by token must not take a new transfer for the last one.
 Bytes fresh_token(std::size_t size) {
@@ -251,6 +255,30 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
     co_return end;
 }
 
+/// Until it fetches more than `requests` (true), or, if it sleeps at times, is heard of: it listens for seconds only,
+/// and what is wanted of it is asked at once.
+awaitable<Result<bool>> Runner::await_fetching(ports::Offer* offer, std::uint64_t requests, Instant deadline) {
+    const auto* registration = link_.registration();
+    const bool sleeps = registration != nullptr && registration->parameters.queue_mode;
+    bool more = false;
+    if (offer == nullptr) {
+        const auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
+        if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
+    } else if (sleeps) {
+        // Named, since GCC 12 destroys temporaries of an awaited expression twice.
+        auto waking = link_.await_awake(link_.awake_serial(), deadline);
+        auto fetching = offer->await_request(requests, deadline);
+        co_await (std::move(waking) || std::move(fetching));
+        more = offer->progress().requests > requests;
+    } else {
+        more = co_await offer->await_request(requests, deadline);
+    }
+    const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+        co_return fail(Errc::cancelled, "the transfer was cancelled");
+    co_return more;
+}
+
 /// Until State says what became of it. The blocks served are the progress; State is asked when they pause, and always
 /// of a server that is not ours.
 awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
@@ -265,37 +293,51 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
     auto serial_seen = serial();
     std::uint64_t furthest = 0;
     std::uint64_t requests = 0;
+    int wakings = 0;
     for (;;) {
-        auto pause = pull_poll;
-        if (offer != nullptr) {
-            const auto& fetched = offer->progress();
-            // The last block has been sent: State changes as soon as the package was looked at.
-            if (fetched.bytes == progress.total && fetched.requests > 0) pause = state_poll;
-            const bool more = co_await offer->await_request(requests, clock_.now() + pause);
-            if (more) {
-                requests = fetched.requests;
-                if (fetched.furthest > furthest) last_progress = clock_.now();
-                furthest = fetched.furthest;
-                progress.bytes = fetched.bytes;
-                progress.block_size = fetched.block_size;
-                progress.blocks =
-                    static_cast<std::uint32_t>((progress.total + fetched.block_size - 1) / fetched.block_size);
-                progress.block = fetched.bytes == progress.total ? progress.blocks : fetched.block;
-                progress.payload_bytes = fetched.payload_bytes;
-                progress.retransmissions = fetched.repeats;
-                report.bytes_sent = bytes_before + fetched.payload_bytes;
-                report.retransmissions = resends_before + fetched.repeats;
-                report.blocks = blocks_before + static_cast<std::uint32_t>(fetched.requests - fetched.repeats);
-                observer_.progress(progress);
-                continue;
-            }
+        bool more = false;
+        if (link_.asleep() && wakings < most_wakings) {
+            // It sleeps by agreement: nothing stalls until it wakes, be it to fetch on.
+            progress.paused = true;
+            observer_.progress(progress);
+            progress.paused = false;
+            const auto longest = policy_.wait.value_or(ports::longest_sleep(*link_.registration()));
+            say_asleep(longest);
+            const auto before = link_.awake_serial();
+            CO_TRY(more, co_await await_fetching(offer, requests, clock_.now() + longest));
+            if (!more && link_.awake_serial() == before)
+                co_return fail(Errc::device_absent, fmt::format("expected {} to wake within {}, it did not",
+                                                                link_.endpoint(), human_duration(longest)));
+            last_progress = clock_.now();
+            ++wakings;
         } else {
-            const auto awake = co_await link_.await_awake(link_.awake_serial(), clock_.now() + pause);
-            if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
+            auto pause = pull_poll;
+            // The last block has been sent: State changes as soon as the package was looked at.
+            const bool sent = offer != nullptr && offer->progress().bytes == progress.total;
+            if (sent && offer->progress().requests > 0) pause = state_poll;
+            CO_TRY(more, co_await await_fetching(offer, requests, clock_.now() + pause));
         }
-        const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
-        if (cancellation.cancelled() != boost::asio::cancellation_type::none)
-            co_return fail(Errc::cancelled, "the transfer was cancelled");
+        if (more) {
+            const auto& fetched = offer->progress();
+            requests = fetched.requests;
+            if (fetched.furthest > furthest) {
+                last_progress = clock_.now();
+                wakings = 0;
+            }
+            furthest = fetched.furthest;
+            progress.bytes = fetched.bytes;
+            progress.block_size = fetched.block_size;
+            progress.blocks =
+                static_cast<std::uint32_t>((progress.total + fetched.block_size - 1) / fetched.block_size);
+            progress.block = fetched.bytes == progress.total ? progress.blocks : fetched.block;
+            progress.payload_bytes = fetched.payload_bytes;
+            progress.retransmissions = fetched.repeats;
+            report.bytes_sent = bytes_before + fetched.payload_bytes;
+            report.retransmissions = resends_before + fetched.repeats;
+            report.blocks = blocks_before + static_cast<std::uint32_t>(fetched.requests - fetched.repeats);
+            observer_.progress(progress);
+            continue;
+        }
         const auto answer = co_await link_.read(object_.state(), lwm2m::Format::text);
         if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
         if (answer && answer->ok()) {
@@ -316,6 +358,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
                 const bool untold = !stored && clock_.now() - begun < longest_foreign_fetch;
                 if (further || untold) last_progress = clock_.now();
                 if (further) {
+                    wakings = 0;
                     furthest = *stored;
                     progress.bytes = furthest;
                     observer_.progress(progress);
@@ -331,6 +374,8 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
         progress.paused = true;
         observer_.progress(progress);
         progress.paused = false;
+        // The question itself may have taken until it fell asleep.
+        if (link_.asleep() && wakings < most_wakings) continue;
         if (clock_.now() - last_progress > policy_.stall)
             co_return fail(Error(
                 Errc::transfer_stalled,

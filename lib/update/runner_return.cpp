@@ -50,7 +50,8 @@ awaitable<Result<>> Runner::tell_to_execute() {
     on_its_way_ = false;
     ++executions_;
     CO_TRY(const auto arguments, co_await execute_arguments());
-    for (int attempt = 0;; ++attempt) {
+    const auto begun = clock_.now();
+    for (int refused = 0;;) {
         CO_TRY_VOID(journal_.execute(attempt_->id));
         attempt_->executed = true;
         const auto answer = co_await link_.execute(object_.update(), arguments);
@@ -58,6 +59,10 @@ awaitable<Result<>> Runner::tell_to_execute() {
         on_its_way_ = answer && answer->ok();
         if (on_its_way_) break;
         if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
+        if (answer) {
+            const bool slept = co_await clock_.sleep_until(clock_.now() + busy_pause(*answer));
+            if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
+        }
         // Silence is not failure: the device may have rebooted before its answer left. Only a State that is still 2
         // proves that it did not start.
         if (serial() != last_serial_) break;
@@ -68,7 +73,10 @@ awaitable<Result<>> Runner::tell_to_execute() {
         }
         const auto value = lwm2m::integer_value(object_.state(), state->format, state->payload);
         if (!state->ok() || !value || *value != downloaded) break;
-        if (attempt >= 2)
+        // Busy (5.03) is no refusal for as long as reads take it for none.
+        const bool busy = answer && answer->code == lwm2m::Status::service_unavailable;
+        if (busy && clock_.now() - begun < longest_busy) continue;
+        if (++refused >= 3)
             co_return fail(Errc::device_refused,
                            fmt::format("expected the update to start, found {} and State 2 (downloaded)",
                                        answer ? lwm2m::status_text(answer->code) : std::string("silence")));

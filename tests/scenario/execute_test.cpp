@@ -99,3 +99,37 @@ TEST(Execute, IsGivenUpWhereTheDeviceTakesItAndNeverActs) {
     EXPECT_EQ(executes_sent(world), 4u);
     EXPECT_LT(report.elapsed, Milliseconds(1h));
 }
+
+TEST(Execute, ABusyDeviceIsLeftAloneForAsLongAsItAsks) {
+    for (const auto age : {std::optional<std::uint32_t>(2), std::optional<std::uint32_t>(20),
+                           std::optional<std::uint32_t>(1'000'000), std::optional<std::uint32_t>()}) {
+        SCOPED_TRACE(fmt::format("Max-Age {}", age ? std::to_string(*age) : "none"));
+        World world({.quirks = stock({}), .image_bytes = 6 * 1024, .secure = false});
+        int times = 4;
+        std::vector<Instant> told;
+        answer_instead(world, [&](const coap::Message& request) -> std::optional<coap::Message> {
+            if (is_execute(request)) told.push_back(world.clock.now());
+            if (!is_execute(request) || times-- <= 0) return std::nullopt;
+            auto busy = answer_of(coap::Code::service_unavailable);
+            if (age) busy.add_uint(coap::OptionNumber::max_age, *age);
+            return busy;
+        });
+        expect_updated(world);
+        ASSERT_EQ(told.size(), 5u);
+        const auto asked = std::chrono::seconds(std::min<std::uint32_t>(age.value_or(2), 60));
+        for (std::size_t i = 1; i < told.size(); ++i) EXPECT_GE(told[i] - told[i - 1], asked);
+        EXPECT_LT(told.back() - told.front(), 6min);
+    }
+}
+
+TEST(Execute, ADeviceThatStaysBusyIsGivenUp) {
+    World world({.quirks = stock({}), .image_bytes = 6 * 1024, .secure = false});
+    answer_instead(world, [](const coap::Message& request) -> std::optional<coap::Message> {
+        if (is_execute(request)) return answer_of(coap::Code::service_unavailable);
+        return std::nullopt;
+    });
+    const auto report = world.push();
+    EXPECT_EQ(report.error->code(), Errc::device_refused) << text(report);
+    EXPECT_TRUE(report.error->text().contains("5.03")) << text(report);
+    EXPECT_LT(report.elapsed, Milliseconds(10min));
+}

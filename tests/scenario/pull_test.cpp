@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(Quirks, EveryFetch,
                          testing::Values("no-dedup", "pull-same-session", "pull-szx-64", "pull-szx-1024",
                                          "pull-no-block2", "pull-restarts", "pull-gives-up", "pull-only",
                                          "reboot-in-push", "no-external-flash-object", "no-state-persist", "no-accept",
-                                         "lwm2m-1.0"),
+                                         "lwm2m-1.0", "queue-mode"),
                          [](const auto& info) {
                              auto name = info.param;
                              for (auto& c : name)
@@ -232,4 +232,39 @@ TEST(Pull, AFetchFromElsewhereIsFollowedByWhatTheDeviceHasStored) {
             EXPECT_EQ(report->outcome, Outcome::updated) << text(*report);
         }
     }
+}
+
+TEST(Pull, ASleeperThatLosesItsLinkIsWaitedFor) {
+    for (const auto span : {240s, 600s})
+        for (const bool external : {false, true}) {
+            SCOPED_TRACE(fmt::format("{} s, {}, seed 3", span.count(), external ? "someone else's server" : "ours"));
+            World world({.seed = 3,
+                         .link = {.delay = 400ms},
+                         .quirks = external ? stock({Quirk::queue_mode}) : virtdev::QuirkSet{Quirk::queue_mode},
+                         .image_bytes = 6 * 1024,
+                         .lifetime = 900s,
+                         .secure = !external});
+            world.policy.method = update::Method::pull;
+            world.policy.stall = 2min;
+            VirtualEndpoint other(world.network, "files.example.com:5683");
+            const auto image = world.new_image;
+            other.on_request([&](const ports::Peer&, const coap::Message& request) {
+                const Bytes etag{1};
+                coap::Answer out;
+                out.message = coap::serve_block2(request, {image, etag}).message;
+                return out;
+            });
+            if (external) world.policy.package_uri = "coap://files.example.com/app.bin";
+            int fetched = 0;
+            std::optional<Instant> light;
+            world.network.filter = [&](const auto&, const auto&, BytesView datagram) {
+                const auto message = coap::decode(datagram);
+                const bool block = message && message->code == coap::Code::get && message->path() != "/5/0/3" &&
+                                   (message->path().starts_with("/fw/") || message->path() == "/app.bin");
+                if (!light && block && ++fetched == 3) light = world.clock.now() + span;
+                return !light || world.clock.now() >= *light;
+            };
+            expect_updated(world);
+            EXPECT_TRUE(remarked(world, "waiting for its next registration update"));
+        }
 }
