@@ -126,8 +126,7 @@ bool same_file(const std::string& a, const std::string& b) {
     std::error_code ignored;
     if (std::filesystem::equivalent(a, b, ignored)) return true;
     const auto first = std::filesystem::weakly_canonical(std::filesystem::absolute(a, ignored), ignored);
-    return !first.empty() &&
-           first == std::filesystem::weakly_canonical(std::filesystem::absolute(b, ignored), ignored);
+    return !first.empty() && first == std::filesystem::weakly_canonical(std::filesystem::absolute(b, ignored), ignored);
 }
 
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
@@ -173,8 +172,7 @@ std::optional<Result<>> write_nameless(const std::string& path, const std::files
 bool take_over(int fd, const struct stat& old) {
     mode_t mode = old.st_mode & 0777;
     struct stat status {};
-    if (fstat(fd, &status) == 0 && status.st_gid != old.st_gid &&
-        fchown(fd, static_cast<uid_t>(-1), old.st_gid) != 0)
+    if (fstat(fd, &status) == 0 && status.st_gid != old.st_gid && fchown(fd, static_cast<uid_t>(-1), old.st_gid) != 0)
         mode &= ~static_cast<mode_t>(S_IRWXG);
     return fchmod(fd, mode) == 0;
 }
@@ -218,7 +216,8 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
     const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
     Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.ok()) return unwritable(path, reason(errno));
-    bool written = (!replaced || take_over(fd.get(), status)) && write_all(fd.get(), bytes) && (sync == Sync::no || fsync(fd.get()) == 0);
+    bool written = (!replaced || take_over(fd.get(), status)) && write_all(fd.get(), bytes) &&
+                   (sync == Sync::no || fsync(fd.get()) == 0);
     int error = errno;
     if (!fd.finish() && written) {
         written = false;

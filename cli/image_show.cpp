@@ -109,7 +109,8 @@ bool names(BytesView file, const image::Parsed& parsed, const image::PublicKey& 
         if (each.type != image::tlv::key_hash) return false;
         for (const auto hash : {image::HashType::sha256, image::HashType::sha384, image::HashType::sha512}) {
             const auto own = key.hash(hash);
-            if (found.size() <= own.size() && std::ranges::equal(found, BytesView(own).first(found.size()))) return true;
+            if (found.size() <= own.size() && std::ranges::equal(found, BytesView(own).first(found.size())))
+                return true;
         }
         return false;
     });
@@ -154,7 +155,8 @@ void tell_keys(Output& out, const image::Parsed& parsed, const std::vector<Candi
         std::string verdict = "signature valid";
         if (each.signature == "invalid") verdict = out.styled(Style::red, "signature not valid");
         if (each.signature == "unchecked") verdict = "signature not checked, the payload is encrypted";
-        out.line(fmt::format("key      {} {} · {}", shown_path(each.file), image::key_type_name(each.key.type()), verdict));
+        out.line(
+            fmt::format("key      {} {} · {}", shown_path(each.file), image::key_type_name(each.key.type()), verdict));
     }
     if (!candidates.empty() && !any)
         out.line(fmt::format("key      {}", parsed.signature() == nullptr

@@ -170,8 +170,7 @@ Result<ImageFile> read_image(const std::string& path, const std::string& missing
     if (!is_hex_name(path)) return ImageFile{std::move(bytes), std::nullopt};
     // A file without data is an empty payload, at no address.
     constexpr std::string_view end_record = ":00000001FF";
-    if (std::ranges::equal(trim(as_text(bytes)), end_record, {},
-                           [](char c) { return c == 'f' ? 'F' : c; }))
+    if (std::ranges::equal(trim(as_text(bytes)), end_record, {}, [](char c) { return c == 'f' ? 'F' : c; }))
         return ImageFile{};
     auto file = image::parse_hex(bytes);
     if (!file) return about(path, std::move(file).error());

@@ -20,8 +20,8 @@ Result<LoadedKey> load_key(const std::string& path);
 /// The same for an encrypted file without asking: nullopt.
 Result<std::optional<LoadedKey>> load_key_unasked(const std::string& path);
 
-/// A signer on a token, by a pkcs11: URI. A PIN that the URI does not name is asked for on a terminal; usage where there
-/// is none.
+/// A signer on a token, by a pkcs11: URI. A PIN that the URI does not name is asked for on a terminal; usage where
+/// there is none.
 Result<std::unique_ptr<image::Signer>> load_token_key(const std::string& uri);
 
 /// Twice the same, as for a new key.

@@ -164,7 +164,8 @@ void bind_signing(CLI::App& app, SigningOptions& options) {
             // A variable that is not set in a build must not have the key in the file sign instead.
             ->check([](const std::string& text) {
                 return text.find_first_not_of(" \t") == std::string::npos
-                           ? std::string("expected a command, found an empty one; leave --sign-with out to sign with --key")
+                           ? std::string(
+                                 "expected a command, found an empty one; leave --sign-with out to sign with --key")
                            : std::string();
             });
     app.add_option("--sign-timeout", options.sign_timeout, "how long that command may take")

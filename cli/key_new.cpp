@@ -40,9 +40,9 @@ int run(Program& program, const Options& options) {
     if (!key) return program.out.fail(key.error());
     // For a person the hash that images carry and image show prints: of P-384 that is no SHA-256.
     const auto key_hash = key->hash(image::default_hash(key->type()));
-    const auto text = fmt::format(
-        "key      {} {} · {} · {}", key_type_name(key->type()), short_hex(key_hash), shown_path(options.out),
-        options.passphrase.given() ? "encrypted" : "not encrypted, mode 0600");
+    const auto text =
+        fmt::format("key      {} {} · {} · {}", key_type_name(key->type()), short_hex(key_hash),
+                    shown_path(options.out), options.passphrase.given() ? "encrypted" : "not encrypted, mode 0600");
     options.out == "-" ? program.out.note(text) : program.out.line(text);
     return program.out.result("done", {{"type", options.type},
                                        {"file", options.out},

@@ -63,9 +63,10 @@ Result<std::optional<release::Timestamp>> expiry_of(const std::string& text) {
         return fail(Errc::usage, fmt::format("expected --expires as 2027-01-31T12:00:00Z or 90d, found \"{}\"",
                                              printable(text, 64)));
     if (*time <= now())
-        return fail(Errc::usage, fmt::format("expected --expires in the future, as nothing installs an expired release, "
-                                             "found {}; leave it out for a release that never expires",
-                                             release::timestamp_text(*time)));
+        return fail(Errc::usage,
+                    fmt::format("expected --expires in the future, as nothing installs an expired release, "
+                                "found {}; leave it out for a release that never expires",
+                                release::timestamp_text(*time)));
     return std::optional(*time);
 }
 
@@ -79,8 +80,8 @@ Result<release::Timestamp> creation_time(bool deterministic) {
     const auto* end = text + std::strlen(text);
     const auto [stop, error] = std::from_chars(text, end, seconds);
     if (error != std::errc{} || stop != end || seconds < 0 || seconds > year_9999)
-        return fail(Errc::usage, fmt::format("expected SOURCE_DATE_EPOCH in seconds since 1970, found \"{}\"",
-                                             printable(text, 40)));
+        return fail(Errc::usage,
+                    fmt::format("expected SOURCE_DATE_EPOCH in seconds since 1970, found \"{}\"", printable(text, 40)));
     return release::Timestamp(std::chrono::seconds(seconds));
 }
 
@@ -189,7 +190,8 @@ void add_release_create(CLI::App& group, Program& program) {
             app.add_option("--image", o.image, "the signed image; the release names it as a file beside itself")
                 ->type_name("IMG")
                 ->required();
-            app.add_option("--image-key", o.image_key, "public key the image must be signed with, as its devices trust it")
+            app.add_option("--image-key", o.image_key,
+                           "public key the image must be signed with, as its devices trust it")
                 ->type_name("PUB");
             bind_signing(app, o.signing);
             app.add_option("--board", o.board,

@@ -17,8 +17,8 @@ class Pkcs11Token {
     enum class Need { private_half, public_half };
 
     /// `pin`: nullptr when there is none. file_unreadable: no such module, or no PKCS#11 module. key_unusable: no token
-    /// or no key fits, or more than one does, or the key cannot sign images. usage (detail "pin"): the private half was asked
-    /// for, and the token wants a PIN. credentials_unusable: the PIN is wrong or locked.
+    /// or no key fits, or more than one does, or the key cannot sign images. usage (detail "pin"): the private half was
+    /// asked for, and the token wants a PIN. credentials_unusable: the PIN is wrong or locked.
     static Result<Pkcs11Token> open(const Pkcs11Uri& uri, const image::Passphrase* pin, Need need);
 
     Pkcs11Token(Pkcs11Token&&) noexcept;

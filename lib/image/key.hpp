@@ -34,8 +34,8 @@ bool allows_hash(KeyType type, HashType hash) noexcept;
 
 class PublicKey {
   public:
-    /// PEM or DER; SubjectPublicKeyInfo, PKCS#1 "RSA PUBLIC KEY", or an unencrypted private key, whose public half is
-    /// taken; of several blocks of PEM the first such one, and of an id-RSASSA-PSS key its RSA key. key_unusable when it is no key, or a type or size MCUboot has no signature for.
+    /// PEM (the first block that is one) or DER; SubjectPublicKeyInfo, PKCS#1, or an open private key's public half;
+    /// id-RSASSA-PSS is taken for RSA. key_unusable: no key, or a type or size MCUboot has no signature for.
     static Result<PublicKey> parse(BytesView pem_or_der);
 
     KeyType type() const noexcept { return type_; }
@@ -68,9 +68,9 @@ using Passphrase = Secret<std::string>;
 class PrivateKey {
   public:
     static Result<PrivateKey> generate(KeyType type);
-    /// PEM or DER; PKCS#8, encrypted PKCS#8 or the traditional forms; of several blocks of PEM the first that is a private
-    /// key, encrypted or not. key_unusable when it is no private key,
-    /// and when hashing the passphrase as often as it asks would take more than some seconds; credentials_unusable when
+    /// PEM (the first block that is one, encrypted or not) or DER; PKCS#8, encrypted PKCS#8 or the traditional forms.
+    /// key_unusable when it is no private key, and when hashing the passphrase as often as it asks would take more than
+    /// some seconds; credentials_unusable when
     /// the passphrase is missing (nullptr) or wrong.
     static Result<PrivateKey> parse(BytesView pem_or_der, const Passphrase* passphrase = nullptr);
 
@@ -87,7 +87,7 @@ class PrivateKey {
     std::shared_ptr<evp_pkey_st> key_;
 };
 
-/// Whether the private key that PrivateKey::parse() would take is an encrypted one, so that the caller can ask for a passphrase first.
+/// Whether the key that PrivateKey::parse() would take is encrypted, so that the caller can ask for a passphrase first.
 bool is_encrypted_key(BytesView pem_or_der);
 
 /// Name of the published MCUboot development key ("root-ec-p256") whose encoded() has this SHA-256, SHA-384 or SHA-512;

@@ -238,8 +238,8 @@ class Walk {
         const auto hash = digest(bootloader_.hash, region);
         const auto* expected = find_protected(tlv::decompressed_hash);
         if (expected == nullptr || !std::ranges::equal(value(file_, *expected), hash)) {
-            const auto [said, computed] =
-                expected == nullptr ? std::pair(std::string("told"), short_hex(hash)) : telling(value(file_, *expected), hash);
+            const auto [said, computed] = expected == nullptr ? std::pair(std::string("told"), short_hex(hash))
+                                                              : telling(value(file_, *expected), hash);
             return rejected(
                 fmt::format("expected the {} of the decompressed image to be {}, as the image says, found {}",
                             hash_name(bootloader_.hash), said, computed));
@@ -293,8 +293,8 @@ std::vector<HashType> hashes_for(const Parsed& parsed, std::span<const HashType>
     return out;
 }
 
-/// The hashes with which a bootloader for pure signatures may have been built: it needs no hash of the image, only that of
-/// its key. Those the image has come first.
+/// The hashes with which a bootloader for pure signatures may have been built: it needs no hash of the image, only that
+/// of its key. Those the image has come first.
 std::vector<HashType> hashes_for_pure(const Parsed& parsed, std::span<const HashType> possible) {
     std::vector<HashType> out(possible.begin(), possible.end());
     std::ranges::stable_partition(out, [&](auto each) { return parsed.find(tlv_of(each)) != nullptr; });

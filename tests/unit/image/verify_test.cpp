@@ -145,8 +145,8 @@ TEST(Verify, HashesThatLookAlikeWhenShortAreToldInFull) {
     auto other = good.key_hash;
     other[10] ^= 1;
     const std::vector keys{public_key("keys/p256.pub.pem")};
-    const auto stranger =
-        judge(assemble(good.region, {{tlv::sha256, good.hash}, {tlv::key_hash, other}, {tlv::ecdsa, good.signature}}), keys);
+    const auto stranger = judge(
+        assemble(good.region, {{tlv::sha256, good.hash}, {tlv::key_hash, other}, {tlv::ecdsa, good.signature}}), keys);
     ASSERT_FALSE(stranger);
     EXPECT_NE(stranger.error().message().find(to_hex(other)), std::string::npos) << stranger.error().message();
 }
