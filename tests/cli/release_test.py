@@ -114,14 +114,14 @@ class Release(Case):
     def test_an_image_that_no_bootloader_takes_is_not_released(self):
         image = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
         image[0x300] ^= 1
-        self.write("bad-hash.bin", image)
+        self.write("bad-hash.bin", bytes(image))
         self.assertIn("expected the SHA256 of the content", self.refused(image="bad-hash.bin", expect=4))
         self.assertIn("expected a signature by an Ed25519 key", self.refused("--image-key", "ed25519.pub.pem", expect=4))
         self.create("--image-key", "ecdsa-p256.pub.pem")
         # A signature is not looked at without its key; the key of the release may be it.
         image = bytearray((self.dir / "app-2.0.0.bin").read_bytes())
         image[-1] ^= 1
-        self.write("bad-signature.bin", image)
+        self.write("bad-signature.bin", bytes(image))
         self.create(image="bad-signature.bin")
         for options, key in (((), "ecdsa-p256.pem"), (("--image-key", "ecdsa-p256.pub.pem"), "ed25519.pem")):
             (self.dir / "app.release").unlink(missing_ok=True)
