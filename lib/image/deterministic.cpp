@@ -12,19 +12,16 @@
 #include <algorithm>
 #include <memory>
 
-#include "base/secret.hpp"
-
 // ECDSA_do_sign_ex() is the one way into libcrypto 3.0's blinded signing with a nonce of our own; the EVP interface has
 // none.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
+#include "base/secret.hpp"
+#include "image/openssl_free.hpp"
+
 namespace fota::image {
 namespace {
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using Number = std::unique_ptr<BIGNUM, Free<BN_clear_free>>;
 using Context = std::unique_ptr<BN_CTX, Free<BN_CTX_free>>;
 using Point = std::unique_ptr<EC_POINT, Free<EC_POINT_clear_free>>;

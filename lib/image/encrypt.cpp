@@ -14,13 +14,11 @@
 #include <array>
 #include <memory>
 
+#include "image/openssl_free.hpp"
+
 namespace fota::image {
 namespace {
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Free<EVP_CIPHER_CTX_free>>;

@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "image/image.hpp"
+#include "image/key_file.hpp"
+#include "image/openssl_free.hpp"
 #include "image/plain_key.hpp"
 
 namespace fota::image {
@@ -39,10 +41,6 @@ constexpr std::array<Names, 6> key_names{{
     {KeyType::x25519, "X25519", "x25519"},
 }};
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
 using Decoder = std::unique_ptr<OSSL_DECODER_CTX, Free<OSSL_DECODER_CTX_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
@@ -56,10 +54,6 @@ SharedKey own(EVP_PKEY* key) {
 
 /// 600,000 rounds of HMAC-SHA256: OWASP's figure for PBKDF2, about a quarter of a second.
 constexpr int pbkdf2_rounds = 600'000;
-/// Some two seconds' worth. OpenSSL writes 2,048, this program 600,000.
-constexpr std::uint64_t most_rounds = 5'000'000;
-/// A key of 3072 bits takes 2.5 KB in PEM; what is far longer is something else.
-constexpr std::size_t longest_key_file = 64 * 1024;
 
 Failure unusable(std::string message) {
     return fail(Errc::key_unusable, std::move(message));
@@ -142,107 +136,6 @@ SharedKey decode(BytesView bytes, int selection, const Passphrase* passphrase) {
     return key;
 }
 
-/// The parts of a file, each of which may be a key: the blocks of PEM, whatever stands before, between and after them,
-/// or all of it where it is DER. What has no key of its own is left out: certificates, and the parameters that OpenSSL
-/// writes before a new key on a curve.
-std::vector<BytesView> candidates(BytesView file) {
-    static constexpr std::string_view begin = "-----BEGIN ";
-    static constexpr std::string_view dashes = "-----";
-    constexpr std::size_t most = 16;  // of which a file can make libcrypto try each
-    const auto text = as_text(file);
-    std::vector<BytesView> out;
-    for (std::size_t at = text.find(begin); at != std::string_view::npos && out.size() < most;) {
-        const auto named = at + begin.size();
-        const auto label = text.substr(named, text.find(dashes, named) - named);
-        const auto end = fmt::format("-----END {}-----", label);
-        const auto found = label.find('\n') == std::string_view::npos ? text.find(end, named) : std::string_view::npos;
-        if (found == std::string_view::npos) {
-            at = text.find(begin, named);
-            continue;
-        }
-        auto after = found + end.size();
-        if (text.substr(after).starts_with('\n')) ++after;
-        if (label.find("CERTIFICATE") == std::string_view::npos && !label.ends_with("PARAMETERS"))
-            out.push_back(file.subspan(at, after - at));
-        at = text.find(begin, after);
-    }
-    if (out.empty() && text.find(begin) == std::string_view::npos) out.push_back(file);
-    return out;
-}
-
-/// Calls `visit` with an EncryptedPrivateKeyInfo in DER, and with each one in PEM under whatever label; the content
-/// decides for libcrypto, too.
-template <class Visit>
-void each_sealed(BytesView bytes, const Visit& visit) {
-    if (bytes.empty() || bytes.size() > longest_key_file) return;
-    const auto look = [&](const unsigned char* data, long size) {
-        const EncryptedPkcs8 sealed(d2i_X509_SIG(nullptr, &data, size));
-        if (sealed) visit(*sealed);
-    };
-    look(bytes.data(), static_cast<long>(bytes.size()));
-    if (as_text(bytes).find("-----BEGIN ") != std::string_view::npos) {
-        const Bio bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
-        char* label = nullptr;
-        char* header = nullptr;
-        unsigned char* data = nullptr;
-        long size = 0;
-        while (bio && PEM_read_bio(bio.get(), &label, &header, &data, &size) == 1) {
-            look(data, size);
-            OPENSSL_free(label);
-            OPENSSL_free(header);
-            OPENSSL_clear_free(data, static_cast<std::size_t>(size));
-        }
-    }
-    ERR_clear_error();
-}
-
-template <class Parameters>
-std::unique_ptr<Parameters, void (*)(Parameters*)> unpacked(const ASN1_TYPE* packed, const ASN1_ITEM* item,
-                                                            void (*release)(Parameters*)) {
-    auto* out = packed == nullptr ? nullptr : ASN1_TYPE_unpack_sequence(item, packed);
-    return {static_cast<Parameters*>(out), release};
-}
-
-/// As a number; what is no number of 64 bits is more than enough.
-std::uint64_t number_of(const ASN1_INTEGER* integer) {
-    std::uint64_t out = 0;
-    return integer != nullptr && ASN1_INTEGER_get_uint64(&out, integer) == 1 ? out : UINT64_MAX;
-}
-
-/// Rounds of PBKDF2, of PBES1 or of PKCS#12's derivation; for scrypt what its three costs make together.
-std::uint64_t derivation_cost(const X509_SIG& sealed) {
-    const X509_ALGOR* algorithm = nullptr;
-    X509_SIG_get0(&sealed, &algorithm, nullptr);
-    if (algorithm == nullptr) return 0;
-    if (OBJ_obj2nid(algorithm->algorithm) != NID_pbes2) {
-        const auto simple = unpacked<PBEPARAM>(algorithm->parameter, ASN1_ITEM_rptr(PBEPARAM), PBEPARAM_free);
-        return simple ? number_of(simple->iter) : 0;
-    }
-    const auto scheme = unpacked<PBE2PARAM>(algorithm->parameter, ASN1_ITEM_rptr(PBE2PARAM), PBE2PARAM_free);
-    if (!scheme || scheme->keyfunc == nullptr) return 0;
-    if (OBJ_obj2nid(scheme->keyfunc->algorithm) == NID_id_scrypt) {
-        const auto scrypt =
-            unpacked<SCRYPT_PARAMS>(scheme->keyfunc->parameter, ASN1_ITEM_rptr(SCRYPT_PARAMS), SCRYPT_PARAMS_free);
-        if (!scrypt) return 0;
-        std::uint64_t out = 1;
-        for (const auto* each : {scrypt->costParameter, scrypt->blockSize, scrypt->parallelizationParameter})
-            if (__builtin_mul_overflow(out, number_of(each), &out)) return UINT64_MAX;
-        return out;
-    }
-    const auto rounds =
-        unpacked<PBKDF2PARAM>(scheme->keyfunc->parameter, ASN1_ITEM_rptr(PBKDF2PARAM), PBKDF2PARAM_free);
-    return rounds ? number_of(rounds->iter) : 0;
-}
-
-/// A file decides for itself how long it takes to decrypt: up to hours.
-Result<> check_cost(BytesView bytes) {
-    std::uint64_t cost = 0;
-    each_sealed(bytes, [&](const X509_SIG& sealed) { cost = std::max(cost, derivation_cost(sealed)); });
-    if (cost <= most_rounds) return {};
-    return unusable(fmt::format("expected a passphrase to be hashed at most {} times for an encrypted key, found {}",
-                                most_rounds, cost));
-}
-
 Result<KeyType> classify(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         const int bits = EVP_PKEY_get_bits(key);
@@ -276,17 +169,6 @@ Bytes to_der(const EVP_PKEY* key, int (*encode)(const EVP_PKEY*, unsigned char**
     return encode(key, &cursor) == length ? out : Bytes{};
 }
 
-/// Whether one of the candidates is a private key that its owner encrypted.
-bool is_sealed(BytesView candidate) {
-    const auto text = as_text(candidate);
-    if (text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") ||
-        text.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos)
-        return true;
-    bool out = false;
-    each_sealed(candidate, [&](const X509_SIG&) { out = true; });
-    return out;
-}
-
 bool has_private_half(EVP_PKEY* key) {
     const bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
     bool out = false;
@@ -302,9 +184,10 @@ bool has_private_half(EVP_PKEY* key) {
     return out;
 }
 
-/// A candidate that is no encrypted key; nullptr where it is no key at all.
-SharedKey read_open(BytesView candidate, int selection) {
-    if (const auto plain = PlainKey::find(candidate))
+/// A candidate that is no encrypted key, and `plain` where it is in a usual encoding; nullptr where it is no key at
+/// all.
+SharedKey read_open(const std::optional<PlainKey>& plain, BytesView candidate, int selection) {
+    if (plain)
         if (auto key = own(plain->make())) return key;
     return decode(candidate, selection, nullptr);
 }
@@ -434,13 +317,14 @@ Result<PublicKey> PublicKey::from_evp(EVP_PKEY* key) {
 
 Result<PublicKey> PublicKey::parse(BytesView pem_or_der) {
     bool sealed = false;
-    for (const auto candidate : candidates(pem_or_der)) {
-        if (!PlainKey::find(candidate) && is_sealed(candidate)) {
+    for (const auto candidate : key_candidates(pem_or_der)) {
+        const auto plain = PlainKey::find(candidate);
+        if (!plain && is_sealed(candidate)) {
             sealed = true;
             continue;
         }
-        if (!PlainKey::find(candidate) && !holds_something(candidate)) continue;
-        auto key = read_open(candidate, EVP_PKEY_PUBLIC_KEY);
+        if (!plain && !holds_something(candidate)) continue;
+        auto key = read_open(plain, candidate, EVP_PKEY_PUBLIC_KEY);
         if (!key) key = decode(candidate, EVP_PKEY_KEYPAIR, nullptr);
         if (key) return from_evp(key.get());
     }
@@ -492,20 +376,20 @@ Result<PrivateKey> PrivateKey::parse(BytesView pem_or_der, const Passphrase* pas
         return std::move(out);
     };
     bool public_half = false;
-    for (const auto candidate : candidates(pem_or_der)) {
+    for (const auto candidate : key_candidates(pem_or_der)) {
         const auto plain = PlainKey::find(candidate);
         if (!plain && is_sealed(candidate)) {
             if (passphrase == nullptr)
                 return fail(Errc::credentials_unusable,
                             "expected a passphrase for the encrypted private key, found none");
-            TRY_VOID(check_cost(candidate));
+            TRY_VOID(check_derivation_cost(candidate));
             if (auto key = decode(candidate, EVP_PKEY_KEYPAIR, passphrase)) return take(std::move(key));
             return fail(Errc::credentials_unusable,
                         "expected the passphrase of the encrypted private key, found another");
         }
         if (!plain && !holds_something(candidate)) continue;
         // The decoder also hands out public keys where that is all there is.
-        auto key = read_open(candidate, EVP_PKEY_KEYPAIR);
+        auto key = read_open(plain, candidate, EVP_PKEY_KEYPAIR);
         if (key && has_private_half(key.get())) return take(std::move(key));
         public_half = public_half || key || decode(candidate, EVP_PKEY_PUBLIC_KEY, nullptr);
     }
@@ -538,7 +422,7 @@ Result<Secret<std::string>> PrivateKey::pem(const Passphrase* passphrase) const 
 }
 
 bool is_encrypted_key(BytesView pem_or_der) {
-    for (const auto candidate : candidates(pem_or_der)) {
+    for (const auto candidate : key_candidates(pem_or_der)) {
         const auto plain = PlainKey::find(candidate);
         if (plain && plain->has_private_half()) return false;
         if (plain) continue;

@@ -12,13 +12,11 @@
 #include <string_view>
 #include <utility>
 
+#include "image/openssl_free.hpp"
+
 namespace fota::image {
 namespace {
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;

@@ -8,13 +8,11 @@
 #include <memory>
 #include <utility>
 
+#include "image/openssl_free.hpp"
+
 namespace fota::image {
 namespace {
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using Encoder = std::unique_ptr<OSSL_ENCODER_CTX, Free<OSSL_ENCODER_CTX_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 

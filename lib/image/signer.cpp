@@ -9,14 +9,11 @@
 #include <algorithm>
 
 #include "image/deterministic.hpp"
+#include "image/openssl_free.hpp"
 
 namespace fota::image {
 namespace {
 
-template <auto function>
-struct Free {
-    void operator()(auto* pointer) const noexcept { function(pointer); }
-};
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 using MdContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
 using EcSignature = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
