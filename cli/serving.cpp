@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <random>
 
 #include "base/text.hpp"
+#include "base/unpredictable.hpp"
 #include "ports/peer_identity.hpp"
 
 namespace fota::cli {
@@ -41,8 +41,7 @@ Result<std::unique_ptr<Serving>> Serving::open(const ListenJob& job) {
 Result<> Serving::start(boost::asio::io_context& io, ports::Clock& clock, Output& out) {
     server::ServerConfig config;
     config.profile = job_.profile;
-    std::random_device random;
-    config.seed = (static_cast<std::uint64_t>(random()) << 32) | random();
+    config.seed = seed_of_system();
     if (!job_.plain)
         for (const auto& device : job_.credentials.devices()) config.identities[device.identity] = device.endpoint;
     TRY(endpoint_, listen(io, job_));

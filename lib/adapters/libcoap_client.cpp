@@ -10,7 +10,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <random>
 
 #include "adapters/dtls_certificate.hpp"
 #include "adapters/net_address.hpp"
@@ -60,11 +59,6 @@ coap::Message to_message(const coap_pdu_t* pdu) {
     const std::uint8_t* data = nullptr;
     if (coap_get_data(pdu, &size, &data) != 0) message.payload.assign(data, data + size);
     return message;
-}
-
-std::uint64_t random_seed() {
-    std::random_device device;
-    return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
 /// Options (in ascending order, as libcoap wants them) and payload; false when they do not fit.
@@ -163,7 +157,7 @@ struct LibcoapClient::Session {
 
 struct LibcoapClient::State : std::enable_shared_from_this<State> {
     State(asio::any_io_executor executor_in, Options options_in)
-        : executor(std::move(executor_in)), options(options_in), random(random_seed()) {}
+        : executor(std::move(executor_in)), options(options_in), random(seed_of_system()) {}
 
     asio::any_io_executor executor;
     Options options;
@@ -450,7 +444,13 @@ std::string LibcoapClient::local_address() const {
     return state_->local;
 }
 void LibcoapClient::abandon(ports::SessionId id) {
-    if (const auto session = state_->find(id)) session->fail_all(Error(Errc::peer_gone, "another session took over"));
+    const auto session = state_->find(id);
+    if (!session) return;
+    for (const auto& entry : std::map(session->pending)) {
+        if (!entry.second->is_request) continue;
+        session->pending.erase(entry.first);
+        entry.second->finish(fail(Errc::peer_gone, "another session took over"));
+    }
 }
 void LibcoapClient::drop(const ports::Peer& peer) {
     state_->end(peer.session, true);
@@ -504,10 +504,8 @@ asio::awaitable<Result<coap::Reply>> LibcoapClient::exchange(ports::Peer peer, c
         co_return fail(Errc::peer_gone, fmt::format("the session with {} ended", peer.address));
     retry.ack_timeout = std::max(retry.ack_timeout, Milliseconds(1000));
     retry.max_retransmit = std::clamp(retry.max_retransmit, 1, 20);
-    if (coap::is_request(message.code) && message.token.view().empty()) {
-        const auto bits = state->random();
-        message.token = coap::Token(BytesView(reinterpret_cast<const std::uint8_t*>(&bits), sizeof(bits)));
-    }
+    if (coap::is_request(message.code) && message.token.view().empty())
+        message.token = coap::Token::of(state->random());
     coap_session_set_ack_timeout(session->session, {static_cast<std::uint16_t>(retry.ack_timeout.count() / 1000),
                                                     static_cast<std::uint16_t>(retry.ack_timeout.count() % 1000)});
     coap_session_set_max_retransmit(session->session, static_cast<std::uint16_t>(retry.max_retransmit));

@@ -7,9 +7,9 @@
 #include <array>
 #include <boost/asio/ip/v6_only.hpp>
 #include <cstring>
-#include <random>
 
 #include "base/text.hpp"
+#include "base/unpredictable.hpp"
 
 namespace fota::adapters {
 
@@ -22,11 +22,6 @@ constexpr std::size_t datagram_capacity = 2048;  // CoAP recommends at most 1152
 constexpr int batches_per_wakeup = 4;            // then timers and coroutines get their turn
 constexpr int receive_buffer = 4 << 20;          // a fleet that wakes at the same minute
 constexpr std::size_t remembered_identities = 64;
-
-std::uint64_t random_seed() {
-    std::random_device device;
-    return static_cast<std::uint64_t>(device()) << 32 | device();
-}
 
 Instant now() {
     return std::chrono::steady_clock::now();
@@ -93,7 +88,7 @@ UdpEndpoint::UdpEndpoint(asio::any_io_executor executor, Options options)
       socket_(executor_),
       timer_(executor_),
       batch_(std::make_unique<Batch>()),
-      layer_(*this, random_seed(), message_limits(options_)) {
+      layer_(*this, seed_of_system(), message_limits(options_)) {
     if (options_.certificate && !options_.psk)
         options_.psk = [](std::string_view) -> const Secret<Bytes>* { return nullptr; };
     if (options_.psk)

@@ -1,6 +1,7 @@
 #include "base/unpredictable.hpp"
 
 #include <array>
+#include <random>
 
 #include "base/sha256.hpp"
 
@@ -17,6 +18,11 @@ std::uint64_t Unpredictable::operator()() {
     std::uint64_t out = 0;
     for (unsigned i = 0; i < 8; ++i) out = out << 8 | digest[i];
     return out;
+}
+
+std::uint64_t seed_of_system() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
 }  // namespace fota

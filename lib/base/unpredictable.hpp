@@ -18,4 +18,7 @@ class Unpredictable {
     std::uint64_t count_ = 0;
 };
 
+/// From the operating system.
+std::uint64_t seed_of_system();
+
 }  // namespace fota

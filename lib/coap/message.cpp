@@ -55,6 +55,12 @@ Token::Token(BytesView bytes) : size_(static_cast<std::uint8_t>(std::min<std::si
     std::copy_n(bytes.begin(), size_, bytes_.begin());
 }
 
+Token Token::of(std::uint64_t random) {
+    std::array<std::uint8_t, 8> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(random >> (8 * i));
+    return Token(bytes);
+}
+
 std::optional<std::uint8_t> szx_of(std::uint64_t block_size) noexcept {
     for (std::uint8_t szx = 0; szx <= 6; ++szx)
         if (block_size == (1u << (szx + 4))) return szx;

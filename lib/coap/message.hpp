@@ -101,6 +101,8 @@ class Token {
     Token() = default;
     /// Longer than 8 bytes: the rest is dropped.
     explicit Token(BytesView bytes);
+    /// All eight bytes of a random number.
+    static Token of(std::uint64_t random);
     BytesView view() const noexcept { return {bytes_.data(), size_}; }
     friend auto operator<=>(const Token&, const Token&) = default;
 

@@ -77,12 +77,7 @@ bool MessageLayer::vouched_for(SessionId session) const {
 ExchangeId MessageLayer::start(Instant now, SessionId session, Message message, Retry retry) {
     auto& state = peer(session);
     const ExchangeId id{next_exchange_++};
-    if (is_request(message.code) && message.token.view().empty()) {
-        const auto bits = random_();
-        Bytes token(8);
-        for (std::size_t i = 0; i < token.size(); ++i) token[i] = static_cast<std::uint8_t>(bits >> (8 * i));
-        message.token = Token(token);
-    }
+    if (is_request(message.code) && message.token.view().empty()) message.token = Token::of(random_());
     message.type = Type::con;
     message.id = state.next_id++;
     if (const auto it = state.by_token.find(message.token); it != state.by_token.end())

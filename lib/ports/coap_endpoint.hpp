@@ -33,8 +33,8 @@ struct ClientCertificate {
     Bytes chain;        ///< its own on P-256 or P-384, then its issuers but for the root
     Secret<Bytes> key;  ///< without a passphrase
     Bytes server_ca;    ///< one or more certificates that the server's certificate must lead to
-    std::string
-        server_name;  ///< that the server's certificate must be issued for; empty: the host that is connected to
+    /// That the server's certificate must be issued for; empty: the host that is connected to.
+    std::string server_name;
 };
 
 /// For the client role: a pre-shared key (RFC 4279) or a certificate; with neither, plain CoAP.

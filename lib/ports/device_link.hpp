@@ -33,6 +33,10 @@ inline Milliseconds longest_sleep(const Registration& registration) {
     return lifetime == Milliseconds(0) ? Milliseconds(std::chrono::days(30)) : lifetime * 11 / 10;
 }
 
+/// Times in a row that a device which sleeps by agreement may wake without getting any further: then it is treated as
+/// one that should be listening.
+inline constexpr int most_wakings = 3;
+
 /// The answer to an operation. A refusal by the device (4.xx, 5.xx) is a value, not an Error: the caller decides.
 struct Answer {
     lwm2m::Status code{};

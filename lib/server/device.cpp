@@ -20,10 +20,10 @@ constexpr std::size_t longest_value = 16 * 1024;
 
 /// No device is taken to listen for less: a lost datagram looks the same.
 constexpr Milliseconds shortest_listening{5'000};
-/// Times a device may wake without getting any further.
-constexpr int most_wakings = 3;
 
-ports::Answer answer_of(coap::Message message) {
+}  // namespace
+
+ports::Answer Device::answer_of(coap::Message message) {
     const auto format = message.format();
     ports::Answer out{message.code, format, {}};
     if (const auto seconds = message.uint_option(coap::OptionNumber::max_age))
@@ -31,8 +31,6 @@ ports::Answer answer_of(coap::Message message) {
     out.payload = std::move(message.payload);
     return out;
 }
-
-}  // namespace
 
 Device::Device(boost::asio::io_context& io, ports::CoapEndpoint& endpoint, ports::Clock& clock, std::string name,
                LinkProfile profile, Unpredictable& random, PackageSource& packages)
@@ -258,13 +256,9 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
     const auto szx = coap::szx_of(wish.block_size);
     if (!szx || wish.start_offset >= wish.image.size())
         co_return fail(Errc::internal, "a delivery needs a block size of 16 to 1024 and something to send");
-    if (wish.token.empty()) {
-        const auto bits = random_();
-        for (int shift = 0; shift < 64; shift += 8) wish.token.push_back(static_cast<std::uint8_t>(bits >> shift));
-    }
     const auto body = wish.image.subspan(static_cast<std::size_t>(wish.start_offset));
-    coap::Block1Sender sender(
-        {full_path(wish.package), coap::Format::opaque, body, *szx, wish.first_block, coap::Token(wish.token)});
+    coap::Block1Sender sender({full_path(wish.package), coap::Format::opaque, body, *szx, wish.first_block,
+                               wish.token.empty() ? coap::Token::of(random_()) : coap::Token(wish.token)});
     ports::Delivery out;
     auto& progress = out.progress;
     progress.total = wish.image.size();
@@ -288,7 +282,7 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
     report(false);
     int wakings = 0;
     for (;;) {
-        if (asleep() && wakings < most_wakings) {
+        if (asleep() && wakings < ports::most_wakings) {
             // It sleeps by agreement: the transfer goes on when it wakes, and until then nothing stalls.
             report(true);
             CO_TRY_VOID(co_await await_waking(wish.sleep));
@@ -304,9 +298,7 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         if (sender.block() == 0)
             options.ack_timeout = std::max(options.ack_timeout, rtt_.profile().first_block_timeout);
         const auto session = peer_ ? peer_->session.value : 0;
-        if (peer_ && !coap_.vouched_for(*peer_)) {
-            // In clear, and registered from a new address: a block is more than may be sent to one that has not
-            // answered yet. A Read is not.
+        if (is_stranger()) {
             constexpr std::uint16_t state = 3;
             auto path = wish.package;
             path.resource = state;

@@ -67,6 +67,10 @@ class Device final : public ports::DeviceLink {
     /// One exchange with where it is now; given up at once when it turns up in another session.
     boost::asio::awaitable<Result<coap::Reply>> exchange(coap::Message message, coap::Retry retry);
     boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);
+    /// In clear, and registered from a new address at which it has not answered yet: a block or another long message is
+    /// more than may be sent there. A Read is not, and after that, whatever is answered, it is no stranger.
+    bool is_stranger() const { return peer_ && !coap_.vouched_for(*peer_); }
+    static ports::Answer answer_of(coap::Message message);
     boost::asio::awaitable<Result<ports::Answer>> write_blocks(lwm2m::Path path, BytesView value, coap::Format format);
     boost::asio::awaitable<void> await_contact(Milliseconds most);
     boost::asio::awaitable<Result<>> await_waking(std::optional<Milliseconds> longest);

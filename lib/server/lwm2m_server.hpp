@@ -67,9 +67,9 @@ class LwM2mServer {
         coap::Answer answer;
     };
     Body body_of(const ports::Peer& peer, const coap::Message& request);
-    /// "" when the peer may speak for the endpoint, else why not.
     /// The endpoint that its credentials stand for; empty in clear, and where they stand for none.
     std::string identified_as(const ports::Peer& peer) const;
+    /// "" when the peer may speak for the endpoint, else why not.
     std::string binding_fault(const ports::Peer& peer, const std::string& endpoint) const;
     std::uint64_t new_id();
     /// The device with this registration id; nullptr when there is none.

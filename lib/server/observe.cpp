@@ -20,20 +20,13 @@ bool is_newer(std::uint32_t sequence, std::uint32_t known, bool long_ago) {
     return long_ago || (known < sequence && sequence - known < half) || (known > sequence && known - sequence > half);
 }
 
-ports::Answer answer_of(const coap::Message& message) {
-    return {message.code, message.format(), message.payload};
-}
-
 }  // namespace
 
 awaitable<Result<ports::Answer>> Device::observe(lwm2m::Path path, coap::Format accept, Told told) {
     if (observations_.size() >= most_observations)
         co_return fail(Errc::internal,
                        fmt::format("expected at most {} observations of a device, found more", most_observations));
-    Bytes bytes;
-    const auto bits = random_();
-    for (int shift = 0; shift < 64; shift += 8) bytes.push_back(static_cast<std::uint8_t>(bits >> shift));
-    const coap::Token token(bytes);
+    const auto token = coap::Token::of(random_());
     auto message = coap::make_request(coap::Code::get, full_path(path));
     message.token = token;
     message.add_uint(coap::OptionNumber::observe, 0);

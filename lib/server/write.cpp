@@ -12,22 +12,15 @@ namespace {
 /// What every LwM2M client takes in one message.
 constexpr std::size_t longest_at_once = 1'024;
 /// What may go to an address from which only a Register has come (coap::amplification_in_clear), with all around it.
-constexpr std::size_t shortest_to_wait = 64;
+constexpr std::size_t longest_to_stranger = 64;
 constexpr std::uint8_t szx_of_writes = 5;  // 512, which Zephyr's clients take as they are configured
 /// A device that loses its place is written to from the beginning again, this often.
 constexpr int most_beginnings = 3;
 
-ports::Answer answer_of(coap::Message message) {
-    const auto format = message.format();
-    return {message.code, format, std::move(message.payload)};
-}
-
 }  // namespace
 
 awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, coap::Format format) {
-    if (value.size() > shortest_to_wait && peer_ && !coap_.vouched_for(*peer_)) {
-        // In clear, and it has not answered at this address yet: a long message is more than may be sent there. A Read
-        // is not, and whatever is answered will do.
+    if (value.size() > longest_to_stranger && is_stranger()) {
         const auto answer = co_await read(path, format);
         if (!answer) co_return Failure(answer.error());
     }
@@ -43,20 +36,14 @@ awaitable<Result<ports::Answer>> Device::write(lwm2m::Path path, Bytes value, co
 awaitable<Result<ports::Answer>> Device::write_blocks(lwm2m::Path path, BytesView value, coap::Format format) {
     using Step = coap::Block1Sender::Step;
     for (int beginning = 1;; ++beginning) {
-        Bytes token;
-        const auto bits = random_();
-        for (int shift = 0; shift < 64; shift += 8) token.push_back(static_cast<std::uint8_t>(bits >> shift));
-        coap::Block1Sender sender({full_path(path), format, value, szx_of_writes, 0, coap::Token(token)});
+        coap::Block1Sender sender({full_path(path), format, value, szx_of_writes, 0, coap::Token::of(random_())});
         for (;;) {
             auto reply = co_await request(sender.request());
             if (!reply) co_return Failure(std::move(reply.error()));
             const auto step = sender.on_reply(reply->message, reply->resends);
             if (step == Step::send) continue;
-            if (step == Step::wait) {
-                co_await clock_.sleep_until(clock_.now() + sender.retry_after());
-                continue;
-            }
             if (step == Step::lost_place && beginning < most_beginnings) break;
+            // Busy as well: whoever asked for it knows for how long that may go on.
             co_return answer_of(std::move(reply->message));
         }
     }

@@ -18,9 +18,6 @@ constexpr Milliseconds ask_again{15'000};
 /// Of a device that does not say for how long it is busy: RFC 7252 means 60 s, and most are sooner.
 constexpr std::chrono::seconds usual_busy{2};
 constexpr std::chrono::seconds longest_max_age{60};
-/// Times a sleeping device may wake without answering.
-constexpr int most_wakings = 3;
-
 /// Answers that may pass are asked for again after 1, 2, 4, 8 and 16 s.
 constexpr Milliseconds first_pause{1'000};
 constexpr int mandatory_repeats = 5;
@@ -78,7 +75,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Need need, Operation operat
         return need == Need::mandatory && answer->code == lwm2m::Status::not_found ? not_found_repeats : 0;
     };
     for (;;) {
-        if (link_.asleep() && wakings < most_wakings) {
+        if (link_.asleep() && wakings < ports::most_wakings) {
             const auto longest = sleep_.value_or(ports::longest_sleep(*link_.registration()));
             if (asleep_) asleep_(longest);
             CO_TRY_VOID(co_await link_.await_awake(link_.awake_serial(), clock_.now() + longest));
@@ -99,7 +96,7 @@ awaitable<Result<ports::Answer>> DeviceView::persist(Need need, Operation operat
         if (!patient)
             co_return fail(Errc::device_absent,
                            fmt::format("expected an answer from {}, found silence", link_.endpoint()));
-        if (link_.asleep() && wakings < most_wakings) continue;
+        if (link_.asleep() && wakings < ports::most_wakings) continue;
         // Once is a moment; twice in a row is a state.
         if (answer && ++refusals == 2 && busy_) {
             const auto end_what_keeps_it_busy = std::exchange(busy_, {});
@@ -183,7 +180,8 @@ awaitable<Result<bool>> DeviceView::automatic() {
     if (!all || all->size() != 1) co_return false;
     const auto flag = lwm2m::as_type(all->front().value, lwm2m::Type::boolean);
     const auto* set = flag ? std::get_if<bool>(&*flag) : nullptr;
-    co_return set != nullptr&&* set;
+    if (set == nullptr) co_return false;
+    co_return *set;
 }
 
 awaitable<Result<ConditionFacts>> DeviceView::condition(const Policy& policy) {

@@ -35,8 +35,6 @@ constexpr Milliseconds pull_pause{5'000};
 constexpr Milliseconds longest_reboot{180'000};
 constexpr Milliseconds longest_foreign_fetch{6 * 3600 * 1000};
 constexpr Milliseconds longest_pull_pause{120'000};
-/// Times a device may wake without fetching any further.
-constexpr int most_wakings = 3;
 
 /// One token serves a whole transfer; a client that keeps state by token must not take a new transfer for the last one.
 Bytes fresh_token(std::size_t size) {
@@ -296,7 +294,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
     int wakings = 0;
     for (;;) {
         bool more = false;
-        if (link_.asleep() && wakings < most_wakings) {
+        if (link_.asleep() && wakings < ports::most_wakings) {
             // It sleeps by agreement: nothing stalls until it wakes, be it to fetch on.
             progress.paused = true;
             observer_.progress(progress);
@@ -375,7 +373,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
         observer_.progress(progress);
         progress.paused = false;
         // The question itself may have taken until it fell asleep.
-        if (link_.asleep() && wakings < most_wakings) continue;
+        if (link_.asleep() && wakings < ports::most_wakings) continue;
         if (clock_.now() - last_progress > policy_.stall)
             co_return fail(Error(
                 Errc::transfer_stalled,

@@ -129,6 +129,25 @@ TEST_P(Operation, ARefusedBlockIsTheAnswer) {
     EXPECT_EQ(written->code, Code::method_not_allowed);
 }
 
+TEST_P(Operation, ABusyDeviceSaysForHowLongAndIsNotAskedForEver) {
+    int asked = 0;
+    answer = [&](const coap::Message& request) {
+        asked += request.code == Code::put;
+        auto out = reply(Code::service_unavailable);
+        out.message.add_uint(OptionNumber::max_age, 7);
+        return out;
+    };
+    register_device();
+    for (const std::size_t size : {8u, 3'000u}) {
+        asked = 0;
+        const auto written = run(server->device("dev").write({1, 0, 10}, Bytes(size, 1), coap::Format::text));
+        ASSERT_TRUE(written.has_value()) << written.error().text();
+        EXPECT_EQ(written->code, Code::service_unavailable);
+        EXPECT_EQ(written->max_age, 7s);
+        EXPECT_EQ(asked, 1);
+    }
+}
+
 TEST_P(Operation, ALongValueReachesADeviceThatHasOnlyRegistered) {
     int taken = 0;
     answer = [&](const coap::Message& request) {
