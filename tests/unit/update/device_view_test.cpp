@@ -13,24 +13,11 @@ namespace {
 
 using boost::asio::awaitable;
 
-/// Answers Reads from a table, 4.04 to the rest, and does nothing else.
-class TableLink final : public ports::DeviceLink {
+/// A view reads, and asks for nothing else.
+class ReadLink : public ports::DeviceLink {
   public:
-    TableLink() {
-        registration_.parameters.objects = {{5, 0, "1.2"}, {26245, 0, ""}};
-        values["/5/0/3"] = values["/5/0/5"] = "0";
-        values["/3/0/3"] = "1.0.0";
-    }
     const std::string& endpoint() const override { return name_; }
     const ports::Registration* registration() const override { return &registration_; }
-    std::uint64_t awake_serial() const override { return 1; }
-    bool asleep() const override { return false; }
-    awaitable<Result<>> await_awake(std::uint64_t, std::optional<Instant>) override { co_return Result<>{}; }
-    awaitable<Result<ports::Answer>> read(lwm2m::Path path, lwm2m::Format) override {
-        const auto found = values.find(path.text());
-        if (found == values.end()) co_return ports::Answer{coap::Code::not_found, std::nullopt, {}};
-        co_return ports::Answer{coap::Code::content, std::nullopt, to_bytes(as_bytes(found->second))};
-    }
     awaitable<Result<ports::Answer>> write(lwm2m::Path, Bytes, lwm2m::Format) override {
         co_return fail(Errc::internal, "a view only reads");
     }
@@ -44,19 +31,36 @@ class TableLink final : public ports::DeviceLink {
         return fail(Errc::internal, "a view only reads");
     }
 
-    std::map<std::string, std::string> values;
     ports::Registration registration_;
 
   private:
     std::string name_ = "device-1";
 };
 
+/// Answers Reads from a table, 4.04 to the rest, and does nothing else.
+class TableLink final : public ReadLink {
+  public:
+    TableLink() {
+        registration_.parameters.objects = {{5, 0, "1.2"}, {26245, 0, ""}};
+        values["/5/0/3"] = values["/5/0/5"] = "0";
+        values["/3/0/3"] = "1.0.0";
+    }
+    std::uint64_t awake_serial() const override { return 1; }
+    bool asleep() const override { return false; }
+    awaitable<Result<>> await_awake(std::uint64_t, std::optional<Instant>) override { co_return Result<>{}; }
+    awaitable<Result<ports::Answer>> read(lwm2m::Path path, lwm2m::Format) override {
+        const auto found = values.find(path.text());
+        if (found == values.end()) co_return ports::Answer{coap::Code::not_found, std::nullopt, {}};
+        co_return ports::Answer{coap::Code::content, std::nullopt, to_bytes(as_bytes(found->second))};
+    }
+
+    std::map<std::string, std::string> values;
+};
+
 /// Wakes without having a session, again and again.
-class SleeperWithoutSession final : public ports::DeviceLink {
+class SleeperWithoutSession final : public ReadLink {
   public:
     explicit SleeperWithoutSession(ports::Clock& clock) : clock_(clock) {}
-    const std::string& endpoint() const override { return name_; }
-    const ports::Registration* registration() const override { return &registration_; }
     std::uint64_t awake_serial() const override { return serial_; }
     bool asleep() const override { return true; }
     awaitable<Result<>> await_awake(std::uint64_t, std::optional<Instant> deadline) override {
@@ -69,25 +73,11 @@ class SleeperWithoutSession final : public ports::DeviceLink {
         if (++asked > far_too_often) co_return fail(Errc::cancelled, "asked for ever");
         co_return fail(Errc::peer_gone, "its session is gone");
     }
-    awaitable<Result<ports::Answer>> write(lwm2m::Path, Bytes, lwm2m::Format) override {
-        co_return fail(Errc::internal, "a view only reads");
-    }
-    awaitable<Result<ports::Answer>> execute(lwm2m::Path, std::string) override {
-        co_return fail(Errc::internal, "a view only reads");
-    }
-    awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest) override {
-        co_return fail(Errc::internal, "a view only reads");
-    }
-    Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest) override {
-        return fail(Errc::internal, "a view only reads");
-    }
 
     int asked = 0;
 
   private:
     ports::Clock& clock_;
-    ports::Registration registration_;
-    std::string name_ = "device-1";
     std::uint64_t serial_ = 1;
 };
 
