@@ -18,6 +18,7 @@
 #include "cli/files.hpp"
 #include "release/signed_document.hpp"
 #include "release/timestamp.hpp"
+#include "update/device_record.hpp"
 
 namespace fota::cli {
 namespace {
@@ -29,7 +30,6 @@ constexpr std::size_t longest_field = 512;
 /// Above any line of ours: as much of the file's end is looked at for the last one.
 constexpr off_t longest_line = 64 * 1024;
 constexpr std::string_view ask_again = "ask for the file as the laptop wrote it; nothing of this one was merged";
-constexpr auto fact_kind = "cable-result";
 constexpr std::array text_fields{"at",    "bundle",  "endpoint", "error",           "from_version",
                                  "image", "outcome", "port",     "running_version", "to_version"};
 
@@ -87,7 +87,7 @@ std::optional<ports::Fact> fact_of(const json& document, std::string_view line) 
         if (!text.empty()) out.fields[name] = text;
     }
     if (!out.fields.contains("endpoint") || !release::parse_timestamp(out.fields["at"])) return std::nullopt;
-    out.kind = fact_kind;
+    out.kind = update::cable_result_fact;
     out.subject = out.fields["endpoint"];
     out.fields.erase("endpoint");
     out.attempt = identity(line).substr(0, 32);

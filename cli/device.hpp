@@ -5,6 +5,7 @@
 
 namespace fota::cli {
 
+void add_device_list(CLI::App& group, Program& program);
 void add_device_discover(CLI::App& group, Program& program);
 void add_device_read(CLI::App& group, Program& program);
 void add_device_write(CLI::App& group, Program& program);

@@ -7,6 +7,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
@@ -17,6 +18,7 @@
 namespace fota::cli {
 
 using boost::asio::awaitable;
+using namespace boost::asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
 namespace {
@@ -109,10 +111,24 @@ awaitable<Result<>> DeviceSession::awake() {
     return device_.await_awake(0, deadline_);
 }
 
+awaitable<Result<ports::Answer>> DeviceSession::ask(Operation operation) {
+    if (!deadline_) {
+        auto answer = co_await operation();
+        co_return answer;
+    }
+    auto first = co_await (operation() || clock_.sleep_until(*deadline_));
+    if (auto* answer = std::get_if<Result<ports::Answer>>(&first)) co_return std::move(*answer);
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none)
+        co_return fail(Errc::cancelled, "stopped while the device was asked");
+    co_return fail(Errc::device_absent,
+                   fmt::format("expected an answer from {}, found silence", printable(device_.endpoint())));
+}
+
 awaitable<Result<ports::Answer>> DeviceSession::persist(Operation operation) {
     for (;;) {
         const auto awake = device_.awake_serial();
-        auto answer = co_await operation();
+        auto answer = co_await ask(operation);
         const bool patient = !deadline_ || clock_.now() < *deadline_;
         if (answer && (answer->code != coap::Code::service_unavailable || !patient)) co_return answer;
         const bool away =
@@ -201,7 +217,7 @@ awaitable<Result<>> DeviceSession::write(lwm2m::Path path, lwm2m::Value value, s
 }
 
 awaitable<Result<>> DeviceSession::execute(lwm2m::Path path, std::string arguments) {
-    CO_TRY(const auto answer, co_await device_.execute(path, std::move(arguments)));
+    CO_TRY(const auto answer, co_await ask([&] { return device_.execute(path, arguments); }));
     if (!answer.ok()) co_return Failure(refusal(path, "executed", answer.code));
     co_return Result<>{};
 }

@@ -51,6 +51,8 @@ class DeviceSession {
     using Operation = std::function<boost::asio::awaitable<Result<ports::Answer>>()>;
     /// Repeats while the device is silent or busy, until it answers or the deadline has passed.
     boost::asio::awaitable<Result<ports::Answer>> persist(Operation operation);
+    /// Once; device_absent when the deadline comes before the answer.
+    boost::asio::awaitable<Result<ports::Answer>> ask(Operation operation);
 
     server::Device& device_;
     ports::Clock& clock_;

@@ -103,11 +103,18 @@ int dry_run(Program& program, const PushJob& job) {
     const auto round_trip = profile == "nb-iot" ? Milliseconds(3'000)
                             : profile == "lan"  ? Milliseconds(5)
                                                 : Milliseconds(1'000);
-    const auto cost = server::estimate_push(job.target.image, job.policy.block_size, !job.plain, round_trip);
     const auto devices = job.endpoints.size();
-    auto line = fmt::format("dry-run  {} blocks of {} · {} billed · {} at a round trip of {} ms ({})", cost.blocks,
-                            job.policy.block_size, human_size(cost.billed_bytes), human_duration(cost.duration),
-                            round_trip.count(), profile);
+    const bool pull = job.policy.method == update::Method::pull;
+    if (!job.policy.package_uri.empty()) {
+        program.out.line(fmt::format("dry-run  checked; the device fetches {}: what that costs depends on that server",
+                                     printable(job.policy.package_uri)));
+        return program.out.result("done", {{"dry_run", true}, {"devices", devices}, {"profile", profile}});
+    }
+    const auto estimate = pull ? server::estimate_pull : server::estimate_push;
+    const auto cost = estimate(job.target.image, job.policy.block_size, !job.plain, round_trip);
+    auto line = fmt::format("dry-run  {} blocks of {}{} · {} billed · {} at a round trip of {} ms ({})", cost.blocks,
+                            job.policy.block_size, pull ? ", if the device asks for that size" : "",
+                            human_size(cost.billed_bytes), human_duration(cost.duration), round_trip.count(), profile);
     if (devices > 1)
         line += fmt::format(" per device; {} billed for {} devices", human_size(cost.billed_bytes * devices), devices);
     program.out.line(line);

@@ -8,12 +8,10 @@
 #include "base/text.hpp"
 #include "base/unpredictable.hpp"
 #include "ports/peer_identity.hpp"
+#include "update/device_record.hpp"
 
 namespace fota::cli {
 namespace {
-
-/// Kept under the endpoint in the store: what the default of --wait is made of.
-constexpr auto seen_fact = "registered";
 
 Result<std::unique_ptr<adapters::UdpEndpoint>> listen(boost::asio::io_context& io, const ListenJob& job) {
     adapters::UdpEndpoint::Options options;
@@ -86,7 +84,7 @@ Error Serving::absence(const std::string& endpoint, const Error& absent) const {
 Result<std::optional<Milliseconds>> Serving::default_wait(const std::string& endpoint) {
     TRY(const auto facts, store_->facts(endpoint));
     for (const auto& fact : facts) {
-        if (fact.kind != seen_fact) continue;
+        if (fact.kind != update::registered_fact) continue;
         const auto it = fact.fields.find("lifetime");
         if (it == fact.fields.end()) continue;
         std::int64_t seconds = 0;
@@ -104,7 +102,7 @@ void Serving::remember(const std::string& endpoint) {
     const auto* registration = server_->device(endpoint).registration();
     if (registration == nullptr) return;
     ports::Fact fact;
-    fact.kind = seen_fact;
+    fact.kind = update::registered_fact;
     fact.subject = endpoint;
     fact.fields["lifetime"] = std::to_string(registration->parameters.lifetime.count());
     // Only a convenience for the next run's default; an intent that cannot be written is reported where it matters.

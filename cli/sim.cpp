@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -152,8 +153,9 @@ class Narrator {
   public:
     Narrator(Output& out, const Options& options) : out_(out), options_(options) {}
 
-    virtdev::DeviceEvents events(std::function<void()> stop) {
-        stop_ = std::move(stop);
+    /// `back` is called once: the device has registered after a reboot, and --once was given.
+    virtdev::DeviceEvents events(std::function<void()> back) {
+        back_ = std::move(back);
         virtdev::DeviceEvents events;
         events.registered = [this](const std::string& version) { registered(version); };
         events.state = [this](lwm2m::State state, lwm2m::UpdateResult result) {
@@ -184,7 +186,6 @@ class Narrator {
         return events;
     }
 
-    bool done() const noexcept { return done_; }
     const std::string& version() const noexcept { return version_; }
 
   private:
@@ -194,9 +195,9 @@ class Narrator {
         out_.event("registered", {{"endpoint", options_.endpoint}, {"server", options_.server}, {"version", version}});
         out_.line(fmt::format("registered  {} at {} · runs {}", printable(options_.endpoint),
                               printable(options_.server), version));
-        if (options_.once && reboots_ > 0) {
+        if (options_.once && reboots_ > 0 && !done_) {
             done_ = true;
-            stop_();
+            back_();
         }
     }
 
@@ -230,13 +231,23 @@ class Narrator {
 
     Output& out_;
     const Options& options_;
-    std::function<void()> stop_;
+    std::function<void()> back_;
     std::string version_;
     std::string last_trouble_;
     std::uint64_t reboots_ = 0;
     std::uint64_t last_tenth_ = 0;
     bool done_ = false;
 };
+
+/// For --once: whoever sent the update reads the new version after the registration, as its proof.
+boost::asio::awaitable<void> leave_when_quiet(virtdev::Device& device, ports::Clock& clock) {
+    constexpr auto quiet = 2s;
+    for (auto seen = clock.now();; seen = device.last_traffic()) {
+        co_await clock.sleep_until(seen + quiet);
+        if (device.last_traffic() <= seen) break;
+    }
+    device.stop();
+}
 
 int list_quirks(Program& program) {
     auto rows = nlohmann::json::array();
@@ -310,8 +321,8 @@ Result<std::string> simulate(Program& program, const Options& options) {
     config.retry = {.ack_timeout = 1s, .max_retransmit = 2};
     Narrator narrator(out, options);
     std::unique_ptr<virtdev::Device> device;
-    device = std::make_unique<virtdev::Device>(*board, endpoint, clock, std::move(config),
-                                               narrator.events([&] { device->stop(); }));
+    const auto leave = [&] { boost::asio::co_spawn(io, leave_when_quiet(*device, clock), boost::asio::detached); };
+    device = std::make_unique<virtdev::Device>(*board, endpoint, clock, std::move(config), narrator.events(leave));
 
     std::unique_ptr<SimSerial> serial;
     if (options.port.any()) {
@@ -379,7 +390,8 @@ void add_sim(CLI::App& root, Program& program) {
             app.add_option("--lifetime", o.lifetime, "registration lifetime in seconds")
                 ->type_name("S")
                 ->capture_default_str();
-            app.add_flag("--once", o.once, "end after the first reboot that was followed by a registration");
+            app.add_flag("--once", o.once,
+                         "end after the first reboot that was followed by a registration, once the server is quiet");
         },
         run);
 }

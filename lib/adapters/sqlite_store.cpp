@@ -19,6 +19,9 @@ namespace {
 
 constexpr int application_id = 0x666f7461;  // "fota", see SQLite's "Application ID" header field
 constexpr int schema_version = 1;
+constexpr auto file_name = "fotactl.db";
+/// How long SQLite waits for another process that writes.
+constexpr int busy_ms = 5000;
 
 constexpr const char* schema = R"(
     CREATE TABLE facts (
@@ -110,28 +113,39 @@ struct SqliteStore::Database {
 SqliteStore::SqliteStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 SqliteStore::~SqliteStore() = default;
 
+namespace {
+
+Failure no_store(const std::string& path, std::string_view found) {
+    return fail(Error(Errc::store_failed,
+                      fmt::format("expected a fotactl state store in {}, found: {}", printable(path), printable(found)))
+                    .with("path", path));
+}
+
+/// The schema's version, 0 in an empty database; a failure for what is none of ours, or newer than this program.
+Result<int> schema_of(SQLite::Database& db, const std::string& path) {
+    const int version = db.execAndGet("PRAGMA user_version").getInt();
+    const int owner = db.execAndGet("PRAGMA application_id").getInt();
+    const int tables = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+    if (owner != application_id && (owner != 0 || version != 0 || tables != 0))
+        return no_store(path, "another program's database");
+    if (version > schema_version)
+        return no_store(path, fmt::format("schema {} of a newer fotactl (this one knows {})", version, schema_version));
+    return version;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& directory) {
     TRY_VOID(create_state_directory(directory));
-    const auto path = (directory / "fotactl.db").string();
-    const auto failed = [&](std::string_view found) {
-        return fail(Error(Errc::store_failed, fmt::format("expected a fotactl state store in {}, found: {}",
-                                                          printable(path), printable(found)))
-                        .with("path", path));
-    };
+    const auto path = (directory / file_name).string();
     // SQLite would create it with the umask's mode; its log files take over the mode of the database.
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) return failed(std::strerror(errno));
+    if (descriptor < 0) return no_store(path, std::strerror(errno));
     ::close(descriptor);
     try {
-        SQLite::Database db(path, SQLite::OPEN_READWRITE, 5000);
+        SQLite::Database db(path, SQLite::OPEN_READWRITE, busy_ms);
         db.exec("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON");
-        const int version = db.execAndGet("PRAGMA user_version").getInt();
-        const int owner = db.execAndGet("PRAGMA application_id").getInt();
-        const int tables = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
-        if (owner != application_id && (owner != 0 || version != 0 || tables != 0))
-            return failed("another program's database");
-        if (version > schema_version)
-            return failed(fmt::format("schema {} of a newer fotactl (this one knows {})", version, schema_version));
+        TRY(const auto version, schema_of(db, path));
         if (version == 0) {
             SQLite::Transaction transaction(db);
             db.exec(schema);
@@ -140,7 +154,20 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
         }
         return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Database>(path, std::move(db))));
     } catch (const std::exception& exception) {
-        return failed(exception.what());
+        return no_store(path, exception.what());
+    }
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_to_read(const std::filesystem::path& directory) {
+    const auto path = (directory / file_name).string();
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::unique_ptr<SqliteStore>();
+    try {
+        SQLite::Database db(path, SQLite::OPEN_READONLY, busy_ms);
+        TRY(const auto version, schema_of(db, path));
+        if (version == 0) return std::unique_ptr<SqliteStore>();
+        return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Database>(path, std::move(db))));
+    } catch (const std::exception& exception) {
+        return no_store(path, exception.what());
     }
 }
 

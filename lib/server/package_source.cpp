@@ -20,7 +20,7 @@ struct PackageSource::Entry {
     Entry(boost::asio::io_context& io, std::string owner, BytesView body)
         : endpoint(std::move(owner)), image(body), served(io) {
         const auto digest = sha256(body);
-        etag.assign(digest.begin(), digest.begin() + 8);
+        etag.assign(digest.begin(), digest.begin() + etag_bytes);
     }
     std::string endpoint;
     BytesView image;
@@ -61,9 +61,9 @@ class PackageSource::Handle final : public ports::Offer {
 Result<std::unique_ptr<ports::Offer>> PackageSource::offer(const std::string& endpoint, std::string_view scheme,
                                                            std::string_view authority, BytesView image,
                                                            BytesView secret) {
-    if (secret.size() < 16 || image.empty())
+    if (secret.size() < name_characters / 2 || image.empty())
         return fail(Errc::internal, "an offer needs 16 bytes of secret and something to serve");
-    auto name = to_hex(secret.first(16));
+    auto name = to_hex(secret.first(name_characters / 2));
     auto uri = fmt::format("{}://{}/{}/{}", scheme, authority, folder, name);
     if (uri.size() > lwm2m::longest_package_uri)
         return fail(Errc::usage, fmt::format("expected a package URI of at most {} characters, found {}: {}",

@@ -18,6 +18,8 @@ class PackageSource {
   public:
     /// First segment of every package's path.
     static constexpr std::string_view folder = "fw";
+    static constexpr std::size_t name_characters = 32;  ///< of the path's second segment
+    static constexpr std::size_t etag_bytes = 8;
 
     PackageSource(boost::asio::io_context& io, ports::Clock& clock) : io_(io), clock_(clock) {}
 

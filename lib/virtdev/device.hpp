@@ -60,6 +60,8 @@ class Device {
     void lose_power();
 
     const ObjectModel& objects() const noexcept { return objects_; }
+    /// When something of the server last arrived: a request, or the answer to a registration.
+    Instant last_traffic() const noexcept { return last_traffic_; }
 
   private:
     struct Outgoing {

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 import unittest
 
@@ -97,6 +98,60 @@ class Device(DeviceBench):
                 return True
             time.sleep(0.1)
         return False
+
+
+class List(DeviceBench):
+    def listed(self, expect=0):
+        return self.run_json("device", "list", "--state-dir", "state", expect=expect)
+
+    def test_knows_what_updates_and_commands_have_met(self):
+        self.assertEqual(self.listed().result["devices"], [])
+        self.assertFalse((self.dir / "state").exists(), "a list writes nothing")
+        self.start_sim(plain=True)
+        self.device("read", "/3/0/3", "--state-dir", "state", expect=0)
+        met, = self.listed().result["devices"]
+        self.assertEqual((met["endpoint"], met["lifetime"], met["version"], met["outcome"]), (ENDPOINT, 20, None, None))
+        self.assertRegex(met["last_contact"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.push("2.0.0.bin", "--state-dir", "state", plain=True, expect=0)
+        run = self.listed()
+        self.assertEqual([event["event"] for event in run.events], ["device", "result"])
+        updated, = run.result["devices"]
+        self.assertEqual((updated["version"], updated["to_version"], updated["outcome"], updated["step"]),
+                         ("2.0.0+0", "2.0.0+0", "updated", None))
+        shown = self.run_fotactl("device", "list", "--state-dir", "state", expect=0).out
+        self.assertRegex(shown, rf"(?m)^ {ENDPOINT} +2\.0\.0\+0 +updated to 2\.0\.0\+0 +(just now|\d+ s ago)$")
+
+    def test_reads_beside_an_update_that_runs(self):
+        process = self.start(*self.arguments(), "--json")
+        self.assertIn(b"listening", process.stdout.readline())
+        self.assertEqual(self.run_json("device", "list", expect=0).result["devices"], [])
+
+    def test_what_is_no_store_is_fourteen(self):
+        (self.dir / "state").mkdir()
+        (self.dir / "state" / "fotactl.db").write_bytes(b"not a database, and long enough to look like one" * 30)
+        self.assertEqual(self.listed(expect=14).result["error"]["code"], "store-failed")
+
+
+class Waiting(DeviceBench):
+    def test_a_device_that_registers_and_says_no_more_is_given_up_in_time(self):
+        register = bytes([0x41, 0x02, 0x12, 0x34, 0x77]) + b"\xb2rd" + b"\x11\x28"  # CON POST /rd, link-format
+        for query in (f"ep={ENDPOINT}", "lt=60", "lwm2m=1.1"):
+            lead = b"\x3d" if register.endswith(b"\x28") else b"\x0d"
+            text = query.encode()
+            register += lead + bytes([len(text) - 13]) + text if len(text) > 12 else \
+                bytes([(lead[0] & 0xf0) | len(text)]) + text
+        register += b"\xff</3/0>"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            device.settimeout(0.2)
+            process = self.start("device", "read", ENDPOINT, "/3/0/3", "--json", "--listen", f"127.0.0.1:{self.port}",
+                                 "--insecure-plain", "--wait", "4s")
+            self.assertIn(b"listening", process.stdout.readline())
+            device.sendto(register, ("127.0.0.1", self.port))
+            # The first message alone is sent again for half a minute.
+            out, _ = process.communicate(timeout=20)
+        events = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([event["event"] for event in events], ["registered", "result"])
+        self.assertEqual((process.returncode, events[-1]["error"]["code"]), (6, "device-absent"))
 
 
 class Refused(DeviceBench):

@@ -209,6 +209,19 @@ class Push(Bench):
         self.assertEqual(blocks, -(-os.path.getsize(self.dir / "2.0.0.bin") // 512))
         self.assertGreater(run.result["billed_bytes"], os.path.getsize(self.dir / "2.0.0.bin"))
 
+    def test_a_dry_run_tells_the_costs_of_the_method_that_was_asked_for(self):
+        pushed = self.push("2.0.0.bin", "--dry-run", expect=0).result
+        pulled = self.push("2.0.0.bin", "--dry-run", "--method", "pull", expect=0).result
+        self.assertEqual(pulled["blocks"], pushed["blocks"])
+        self.assertGreater(pulled["billed_bytes"], pushed["billed_bytes"])
+        elsewhere = self.push("2.0.0.bin", "--dry-run", "--package-uri", "http://updates.example/2.bin", expect=0).result
+        self.assertNotIn("billed_bytes", elsewhere)
+
+    def test_a_simulator_that_shall_end_stays_until_the_update_is_proven(self):
+        sim = self.start_sim("--once")
+        self.assertEqual(self.push(expect=0).result["outcome"], "updated")
+        self.assertEqual(sim.wait(timeout=30), 0)
+
 
 class Pull(Bench):
     """The device fetches the package itself."""
