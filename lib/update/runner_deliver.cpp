@@ -25,6 +25,8 @@ constexpr Milliseconds state_poll{2'000};
 /// Block progress is journaled at most this often; it may be lost.
 constexpr Milliseconds journal_interval{1'000};
 constexpr std::uint64_t journal_bytes = 64 * 1024;
+/// A link that moves journal_bytes in less sends a whole package again sooner than the writing is worth.
+constexpr Milliseconds fastest_journal{100};
 /// Blocks of 256 bytes and more are all tried.
 constexpr std::uint32_t most_candidates = 257;
 /// Of the path under which a package is fetched.
@@ -195,9 +197,9 @@ awaitable<Result<ports::Delivery>> Runner::push(const Deliver& plan) {
         report.retransmissions = resends_before + progress.retransmissions;
         report.blocks = blocks_before + blocks_here;
         observer_.progress(progress);
-        const bool due =
-            clock_.now() - journaled_at >= journal_interval || progress.bytes >= journaled_bytes + journal_bytes;
-        if (!due || progress.block == 0) return;
+        const auto since = clock_.now() - journaled_at;
+        const bool further = progress.bytes >= journaled_bytes + journal_bytes && since >= fastest_journal;
+        if ((!further && since < journal_interval) || progress.block == 0) return;
         // Lost progress costs a few blocks; a store that fails is noticed at the next intent.
         (void)journal_.block(attempt_->id, progress.block, progress.block_size);
         journaled_at = clock_.now();

@@ -5,9 +5,11 @@ libcoap's coap-client to coap-server, in one run.
 push goes to a device on libcoap that keeps the package in memory as coap-server does (goodput_device), so that both
 receivers do the same; and to the virtual device, which programs a flash, reads it back and hashes it meanwhile.
 
-Each round runs every contender once, in turn. For push it is the time from the step "deliver" to "downloaded". For
-coap-client it is the time of the whole PUT less that of one with a single byte, so that starting the process and the
-handshake count for neither.
+Each round runs every contender once, in turn. For push it is the time from its first progress, before the first block
+leaves, to its last, when the last one was acknowledged; for coap-client that of the whole PUT less that of one with a
+single byte. So starting the process and the handshake count for neither, nor does what push alone does around the
+blocks: writing its intent to the disk, and asking for State. The whole step, from "deliver" to "downloaded", is told
+beside it.
 
   FOTACTL   the program (default: build/bin/fotactl); goodput_device is looked for beside it
   ROUNDS    rounds (default: 11)
@@ -51,7 +53,8 @@ def run(*command):
 
 
 def push(secure, flash):
-    """Seconds of one delivery, to the virtual device and its flash or to the one that keeps the package in memory."""
+    """Seconds of one delivery, to the virtual device and its flash or to the one that keeps the package in memory: of
+    its blocks, and of the whole step."""
     port = free_ports()
     scheme, sim_key, push_key = ("coaps", ["--identity", "id", "--psk-file", "psk.hex"], ["--psk", "dev=id:@psk.hex"]) \
         if secure else ("coap", [], ["--insecure-plain"])
@@ -61,7 +64,7 @@ def push(secure, flash):
     else:
         device = [DEVICE, "dev", f"127.0.0.1:{port}", *(["id", KEY] if secure else [])]
     sim = subprocess.Popen(device, **SILENT)
-    steps = {}
+    steps, progress = {}, []
     try:
         with tempfile.TemporaryDirectory() as state, subprocess.Popen(
                 [FOTACTL, "push", "2.bin", "--endpoint", "dev", "--listen", f"127.0.0.1:{port}", *push_key, "--key",
@@ -71,12 +74,17 @@ def push(secure, flash):
                 event = json.loads(line)
                 if event["event"] == "step":
                     steps[event["step"]] = time.perf_counter()
+                elif event["event"] == "progress":
+                    progress.append((event["bytes"], event["total"], time.perf_counter()))
         if process.returncode != 0:
             sys.exit(f"expected push to succeed, found exit {process.returncode}")
     finally:
         sim.kill()
         sim.wait()
-    return steps["downloaded"] - steps["deliver"]
+    (first, _, begin), (last, total, end) = progress[0], progress[-1]
+    if first != 0 or last != total:
+        sys.exit(f"expected progress from 0 to {total} bytes, found {first} to {last}")
+    return end - begin, steps["downloaded"] - steps["deliver"]
 
 
 def put(port, secure):
@@ -121,8 +129,10 @@ def main():
                 if libcoap:
                     theirs.append(put(port, secure))
                 flash.append(push(secure, True))
-            rates = [SIZE / 2**20 / statistics.median(times) for times in (ours, flash)]
-            line = f"{'DTLS' if secure else 'plain':<6} fotactl {rates[0]:6.2f} MiB/s, into flash {rates[1]:6.2f}"
+            rates = [SIZE / 2**20 / statistics.median(each[0] for each in times) for times in (ours, flash)]
+            step = SIZE / 2**20 / statistics.median(each[1] for each in ours)
+            line = (f"{'DTLS' if secure else 'plain':<6} fotactl {rates[0]:6.2f} MiB/s (whole step {step:6.2f}), into flash "
+                    f"{rates[1]:6.2f}")
             if theirs:
                 other = SIZE / 2**20 / statistics.median(theirs)
                 line += (f"   libcoap {other:6.2f}   ratio {rates[0] / other:5.2f} and {rates[1] / other:5.2f}   "
