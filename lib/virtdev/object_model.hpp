@@ -40,6 +40,7 @@ class ObjectModel {
     std::string firmware_version() const;
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
     const FirmwareObject& firmware() const noexcept { return firmware_; }
+    const ModemObject& modem() const noexcept { return modem_; }
     /// For what arrives by a fetch, which is no request.
     FirmwareObject& firmware() noexcept { return firmware_; }
 
