@@ -70,6 +70,7 @@ struct FirmwareObject {
     Path update() const { return at(2); }
     Path state() const { return at(3); }
     Path result() const { return at(5); }
+    Path package_version() const { return at(7); }  ///< of the downloaded package, in State 2 and 3
     Path protocols() const { return at(8); }
     Path delivery() const { return at(9); }
     Path cancel() const { return at(10); }           ///< since 1.1

@@ -1,6 +1,8 @@
 #include "update/journal.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <string_view>
 
 #include "base/bytes.hpp"
 
@@ -19,6 +21,23 @@ Integer number(const ports::Fact& fact, const std::string& name) {
     Integer value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
+}
+
+std::vector<LinkedInstance> linked_of(const ports::Fact& fact) {
+    std::vector<LinkedInstance> out;
+    std::string_view rest = fact.fields.contains("linked") ? fact.fields.at("linked") : std::string_view();
+    while (!rest.empty()) {
+        const std::string each(rest.substr(0, rest.find(',')));
+        rest.remove_prefix(std::min(rest.size(), each.size() + 1));
+        LinkedInstance linked;
+        const auto [stop, error] = std::from_chars(each.data(), each.data() + each.size(), linked.instance);
+        if (error != std::errc{}) continue;
+        linked.name = field(fact, "name-" + each);
+        linked.from = field(fact, "from-" + each);
+        linked.to = field(fact, "to-" + each);
+        out.push_back(std::move(linked));
+    }
+    return out;
 }
 
 }  // namespace
@@ -57,6 +76,7 @@ Result<std::optional<OpenAttempt>> Journal::open_attempt(const std::string& imag
             open->downloaded = true;
         } else if (fact.kind == "execute") {
             open->executed = true;
+            open->linked = linked_of(fact);
         } else if (fact.kind == "transfer") {
             open->downloaded = false;
             open->transfer = OpenAttempt::Transfer{from_hex(field(fact, "token")).value_or(Bytes{}),
@@ -113,8 +133,17 @@ Result<> Journal::block(const std::string& attempt, std::uint32_t block, std::ui
 Result<> Journal::downloaded(const std::string& attempt) {
     return append(attempt, "downloaded");
 }
-Result<> Journal::execute(const std::string& attempt) {
-    return append(attempt, "execute");
+Result<> Journal::execute(const std::string& attempt, const std::vector<LinkedInstance>& linked) {
+    std::map<std::string, std::string> fields;
+    for (const auto& each : linked) {
+        const auto number = std::to_string(each.instance);
+        auto& list = fields["linked"];
+        list += (list.empty() ? "" : ",") + number;
+        fields["name-" + number] = each.name;
+        fields["from-" + number] = each.from;
+        fields["to-" + number] = each.to;
+    }
+    return append(attempt, "execute", std::move(fields));
 }
 Result<> Journal::proven(const std::string& attempt, const std::string& version) {
     return append(attempt, "proven", {{"version", version}});

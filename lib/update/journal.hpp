@@ -6,18 +6,29 @@
 //                  automatic
 //   block          block, block-size                     relaxed, replaced in place
 //   downloaded                                           full   State 2 was read
-//   execute                                              full   written before the request is sent
+//   execute        linked, name-N, from-N, to-N          full   written before the request is sent; N: an instance of
+//                                                               33629 that is updated along
 //   proven         version                               full
 //   closed         outcome                               full   written after the result was told
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ports/store.hpp"
 #include "update/types.hpp"
 
 namespace fota::update {
+
+/// An instance of object 33629 that is updated along with the target's own, and what proves it.
+struct LinkedInstance {
+    std::uint16_t instance = 0;
+    std::string name;  ///< of the component; foreign text
+    std::string from;  ///< what ran before
+    std::string to;    ///< version of its package; "" where the device does not tell
+    friend bool operator==(const LinkedInstance&, const LinkedInstance&) = default;
+};
 
 /// What is known of the newest attempt that was not closed.
 struct OpenAttempt {
@@ -35,6 +46,7 @@ struct OpenAttempt {
         bool automatic = false;   ///< its last block is the Execute too (5/0/14)
     };
     std::optional<Transfer> transfer;
+    std::vector<LinkedInstance> linked;  ///< by the last Execute
 };
 
 class Journal {
@@ -51,7 +63,7 @@ class Journal {
     Result<> transfer(const std::string& attempt, const OpenAttempt::Transfer& transfer);
     Result<> block(const std::string& attempt, std::uint32_t block, std::uint32_t block_size);
     Result<> downloaded(const std::string& attempt);
-    Result<> execute(const std::string& attempt);
+    Result<> execute(const std::string& attempt, const std::vector<LinkedInstance>& linked = {});
     Result<> proven(const std::string& attempt, const std::string& version);
     Result<> close(const std::string& attempt, Outcome outcome);
 

@@ -1,10 +1,12 @@
 // The coroutine behind update::run, taken apart: planning (update.cpp), getting the package there (runner_deliver.cpp),
-// and what comes after it (runner_return.cpp).
+// what comes after it (runner_return.cpp), and the other instances of object 33629 (runner_instances.cpp).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lwm2m/firmware.hpp"
 #include "update/decide.hpp"
@@ -54,12 +56,18 @@ class Runner {
     Awaitable<void> tell_to_execute();
     bool awaits_execute(const DeviceFacts& facts) const;
     bool may_repeat_execute() const;
+    Awaitable<std::vector<lwm2m::FirmwareObject>> named_instances(lwm2m::Path list);
+    Awaitable<std::string> told_text(lwm2m::Path path);
     Awaitable<std::string> execute_arguments();
+    Awaitable<bool> clear_conflicts();
+    Awaitable<std::optional<std::int64_t>> withdraw_package(lwm2m::FirmwareObject other);
+    Awaitable<std::string> conflict_note(std::int64_t result);
+    Awaitable<bool> linked_run();
     Awaitable<Outcome> await_return(int registrations, std::optional<DeviceFacts> known);
     Awaitable<std::optional<DeviceFacts>> facts_if_told();
     Awaitable<Outcome> soak(std::uint64_t serial);
     Result<> ensure_attempt(const DeviceFacts& facts);
-    Result<std::optional<Outcome>> judged(const DeviceFacts& facts, int registrations);
+    Result<std::optional<Outcome>> judged(const DeviceFacts& facts, int registrations, const std::string& note);
     std::uint64_t serial() const { return link_.registration() ? link_.registration()->serial : last_serial_; }
     BytesView package() const { return second_candidate_ ? target_.other_image : target_.image; }
     void step(Step step) { observer_.step(step); }

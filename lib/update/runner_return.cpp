@@ -31,13 +31,6 @@ std::string downgrade_note(const DeviceFacts& facts, const Target& target) {
 
 }  // namespace
 
-/// Object 33629 may update linked instances along: this update is of one component alone (argument 0, empty).
-awaitable<Result<std::string>> Runner::execute_arguments() {
-    if (!object_.advanced()) co_return std::string();
-    CO_TRY(const auto linked, co_await view_.entries(object_.linked()));
-    co_return linked && !linked->empty() ? std::string("0") : std::string();
-}
-
 awaitable<Result<Outcome>> Runner::execute() {
     CO_TRY_VOID(co_await tell_to_execute());
     co_return co_await await_return(0, std::nullopt);
@@ -49,10 +42,18 @@ awaitable<Result<>> Runner::tell_to_execute() {
     last_serial_ = told_serial_ = serial();
     on_its_way_ = false;
     ++executions_;
+    CO_TRY(const bool waited, co_await clear_conflicts());
+    if (waited) {
+        CO_TRY(const auto state, co_await view_.integer(object_.state()));
+        if (state != downloaded)
+            co_return fail(Errc::device_refused, fmt::format("expected State 2 (downloaded) once nothing was in "
+                                                             "conflict with the update, found {}",
+                                                             lwm2m::state_text(state.value_or(-1))));
+    }
     CO_TRY(const auto arguments, co_await execute_arguments());
     const auto begun = clock_.now();
     for (int refused = 0;;) {
-        CO_TRY_VOID(journal_.execute(attempt_->id));
+        CO_TRY_VOID(journal_.execute(attempt_->id, attempt_->linked));
         attempt_->executed = true;
         const auto answer = co_await link_.execute(object_.update(), arguments);
         told_at_ = clock_.now();
@@ -100,7 +101,7 @@ bool Runner::may_repeat_execute() const {
 }
 
 /// What an observation means for the outcome; nullopt: go on waiting.
-Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int registrations) {
+Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int registrations, const std::string& note) {
     report.running_version = reported_version(facts, target_);
     switch (judge(facts, target_, policy_, registrations)) {
         case Proof::proven:
@@ -112,9 +113,9 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
             return fail(Errc::deferred, "the device deferred the update (Result 11)");
         case Proof::not_applied:
             return fail(Errc::device_did_not_apply,
-                        fmt::format("expected the update to be applied, found Result {} in State {}{}",
+                        fmt::format("expected the update to be applied, found Result {} in State {}{}{}",
                                     lwm2m::result_text(facts.result), lwm2m::state_text(facts.state),
-                                    downgrade_note(facts, target_)));
+                                    downgrade_note(facts, target_), note));
         case Proof::rolled_back:
             return fail(
                 Errc::rolled_back,
@@ -123,9 +124,9 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
                           "expected {} to run after {} registrations, found {}: the bootloader reverted, the new "
                           "image never confirmed itself",
                           target_.text(), registrations, printable(reported_version(facts, target_)))
-                    : fmt::format("expected {} to run, found {} with Result {}{}", target_.text(),
+                    : fmt::format("expected {} to run, found {} with Result {}{}{}", target_.text(),
                                   printable(reported_version(facts, target_)), lwm2m::result_text(facts.result),
-                                  downgrade_note(facts, target_)));
+                                  downgrade_note(facts, target_), note));
         case Proof::unknown:
             return fail(Errc::not_proven, fmt::format("expected a version such as {} in 3/0/3, found \"{}\"",
                                                       target_.text(), printable(reported_version(facts, target_))));
@@ -169,8 +170,13 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                 facts.reset();
                 continue;
             }
-            CO_TRY(const auto outcome, judged(*facts, registrations));
-            if (outcome) break;
+            CO_TRY(const auto note, co_await conflict_note(facts->result));
+            CO_TRY(const auto outcome, judged(*facts, registrations, note));
+            if (outcome) {
+                CO_TRY(const bool all_run, co_await linked_run());
+                if (all_run) break;
+                unread = true;
+            }
         }
         if (clock_.now() >= deadline && stays_downloaded)
             co_return fail(Errc::device_did_not_apply,

@@ -16,6 +16,7 @@ namespace {
 constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
 constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
+constexpr auto conflicting_state = static_cast<std::int64_t>(lwm2m::UpdateResult::conflicting_state);
 
 /// A transfer that starts over this often without getting further than before is given up.
 constexpr int most_restarts = 6;
@@ -127,14 +128,19 @@ awaitable<Result<Outcome>> Runner::run() {
                 // It may have judged the package by its first block: the same one again would be judged so again.
                 CO_TRY(const auto result, co_await view_.integer(object_.result()));
                 const auto why = result.value_or(0);
+                if (why == conflicting_state) {
+                    CO_TRY_VOID(co_await clear_conflicts());
+                }
                 if (why != facts.result && is_verdict(why))
                     co_return fail(Errc::device_refused,
                                    fmt::format("expected the package to be accepted, found {} with Result {}",
                                                lwm2m::status_text(end.last), lwm2m::result_text(why)));
                 // Not idle after all, or a stale transfer in the way: once more from a clean state.
-                if (++restarts > 2)
-                    co_return fail(Errc::device_refused, fmt::format("expected the package to be accepted, found {}",
-                                                                     lwm2m::status_text(end.last)));
+                if (++restarts > 2) {
+                    CO_TRY(const auto note, co_await conflict_note(why));
+                    co_return fail(Errc::device_refused, fmt::format("expected the package to be accepted, found {}{}",
+                                                                     lwm2m::status_text(end.last), note));
+                }
                 CO_TRY_VOID(co_await reset());
                 continue;
             }
@@ -166,11 +172,17 @@ awaitable<Result<Outcome>> Runner::run() {
                 }
                 const auto why = after.result;
                 // Once more from a clean state, and no more: every try costs the whole image on a metered link.
-                if (!retry_helps(why) || sent_again)
+                bool again = retry_helps(why) && !sent_again;
+                if (why == conflicting_state && !sent_again) {
+                    CO_TRY(again, co_await clear_conflicts());
+                }
+                if (!again) {
+                    CO_TRY(const auto note, co_await conflict_note(why));
                     co_return fail(
                         Errc::device_refused,
-                        fmt::format("expected State 2 (downloaded) after the transfer, found {} with Result {}",
-                                    lwm2m::state_text(state), lwm2m::result_text(why)));
+                        fmt::format("expected State 2 (downloaded) after the transfer, found {} with Result {}{}",
+                                    lwm2m::state_text(state), lwm2m::result_text(why), note));
+                }
                 sent_again = true;
                 observer_.remark(fmt::format("sent, yet State is {}: once more", lwm2m::state_text(state)));
                 may_resume = false;

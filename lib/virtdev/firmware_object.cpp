@@ -123,6 +123,7 @@ Reaction FirmwareObject::reset(bool nul) {
         return Reaction::reply(Code::changed);
     }
     const bool withdrawn = state_ == State::downloaded || quirks_.has(Quirk::skips_written);
+    if (companion_ != nullptr) companion_->withdraw();
     transfer_.reset();
     unchecked_.reset();
     fetch_.reset();
@@ -165,6 +166,7 @@ std::optional<BlockTaken> FirmwareObject::fetched(coap::Block block, BytesView p
     if (block.num == 0) {
         if (!is_image_magic(payload)) return failed(UpdateResult::unsupported_package);
         if (total.value_or(0) > board_.package().limit()) return failed(UpdateResult::no_flash_space);
+        if (meets_conflict()) return failed(UpdateResult::conflicting_state);
         if (!board_.package().begin(0)) return failed(UpdateResult::update_failed);
         transfer_.emplace();
         transfer_->size1 = total;
@@ -244,6 +246,7 @@ Reaction FirmwareObject::write_package(const coap::Message& request) {
 }
 
 std::optional<Reaction> FirmwareObject::begin(const coap::Message& request, coap::Block& block, BytesView& payload) {
+    if (meets_conflict()) return give_up(Code::bad_request, UpdateResult::conflicting_state);
     // In bytes of the package: what came before this transfer counts.
     const auto size1 = request.uint_option(coap::OptionNumber::size1);
     const std::uint64_t total = std::uint64_t{start_offset_} + size1.value_or(0);
@@ -426,6 +429,7 @@ Reaction FirmwareObject::judge(coap::Block block, bool blockwise) {
     if (quirks_.has(Quirk::early_success)) result_ = UpdateResult::success;
     start_offset_ = 0;
     transfer.last = block.num;
+    if (companion_ != nullptr && quirks_.has(Quirk::linked_instances)) companion_->take_along();
     auto reaction = block_reply(Code::changed, block, blockwise);
     if (upgrades_itself(quirks_) && board_.mark_pending(false)) {
         if (quirks_.has(Quirk::auto_upgrade)) state_ = State::updating;
@@ -434,7 +438,23 @@ Reaction FirmwareObject::judge(coap::Block block, bool blockwise) {
     return reaction;
 }
 
-Reaction FirmwareObject::execute() {
+bool FirmwareObject::meets_conflict() const {
+    return quirks_.has(Quirk::linked_instances) && companion_ != nullptr && companion_->state() != State::idle;
+}
+
+std::vector<std::uint16_t> FirmwareObject::linked() const {
+    const bool both = state_ == State::downloaded && companion_ != nullptr && !companion_->linked().empty();
+    return both ? std::vector{lwm2m::advanced_firmware::modem} : std::vector<std::uint16_t>{};
+}
+
+std::vector<std::uint16_t> FirmwareObject::conflicting() const {
+    const bool failed = result_ == UpdateResult::conflicting_state || result_ == UpdateResult::dependency;
+    const bool in_the_way =
+        quirks_.has(Quirk::conflicting_instances) && companion_ != nullptr && companion_->state() != State::idle;
+    return failed || in_the_way ? std::vector{lwm2m::advanced_firmware::modem} : std::vector<std::uint16_t>{};
+}
+
+Reaction FirmwareObject::execute(std::string_view arguments) {
     if (quirks_.has(Quirk::always_downloading)) {
         if (state_ != State::downloading) return Reaction::reply(Code::bad_request);
         state_ = State::downloaded;
@@ -451,6 +471,14 @@ Reaction FirmwareObject::execute() {
         return Reaction::reply(Code::changed);
     }
     if (quirks_.has(Quirk::install_fails_idle)) return give_up(Code::changed, UpdateResult::update_failed);
+    const bool along = !linked().empty() && (arguments.empty() || arguments.contains("</33629/1>"));
+    const bool alone_fails = quirks_.has(Quirk::linked_instances) ||
+                             (quirks_.has(Quirk::conflicting_instances) && !conflicting().empty()) ||
+                             (quirks_.has(Quirk::unmet_dependency) && companion_ != nullptr && !companion_->updated());
+    if (alone_fails && !along) {
+        result_ = UpdateResult::dependency;
+        return Reaction::reply(Code::changed);
+    }
     candidate_ = bootloader_candidate();
     const bool idles =
         candidate_ || quirks_.has(Quirk::executes_without_update) || quirks_.has(Quirk::success_unchanged);
@@ -460,6 +488,7 @@ Reaction FirmwareObject::execute() {
         return Reaction::reply(Code::internal_server_error);
     }
     state_ = State::updating;
+    if (along) companion_->update_along();
     if (quirks_.has(Quirk::lost_execute_ack)) return Reaction::silence(Afterwards::reboot_now);
     auto reaction = Reaction::reply(Code::changed);
     reaction.afterwards = quirks_.has(Quirk::silent_after_execute) ? Afterwards::vanish : Afterwards::reboot;

@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "coap/message.hpp"
 #include "lwm2m/firmware.hpp"
 #include "virtdev/board.hpp"
+#include "virtdev/modem_object.hpp"
 #include "virtdev/quirks.hpp"
 #include "virtdev/reaction.hpp"
 
@@ -50,10 +53,16 @@ class FirmwareObject {
     Reaction cancel();
     /// PUT 5/0/13: how long it may postpone an update, in seconds; 0: not at all.
     void limit_deferral(std::int64_t seconds) { may_defer_ = seconds != 0; }
-    /// POST 5/0/2
-    Reaction execute();
+    /// POST 5/0/2, with the arguments of object 33629: "0" for this instance alone, "0='</33629/1>'" for that one, too.
+    Reaction execute(std::string_view arguments = {});
     /// PUT 26245/0/10: 0, or the number of bytes that 26245/0/9 reports.
     Reaction write_start_offset(std::int64_t offset);
+
+    /// The modem's instance of object 33629. It must outlive this one.
+    void set_companion(ModemObject& modem) { companion_ = &modem; }
+    /// Instances that an Execute without arguments updates along, and those that are in its way (33629/0/16 and 17).
+    std::vector<std::uint16_t> linked() const;
+    std::vector<std::uint16_t> conflicting() const;
 
     /// Of the second-stage bootloader (quirk upgradable-bootloader): its firmware-info version, and the slot it runs
     /// from.
@@ -92,6 +101,8 @@ class FirmwareObject {
     /// Whether a quirk that strikes once, in the middle of a transfer, strikes now.
     bool strikes(Quirk quirk);
     Reaction give_up(coap::Code code, lwm2m::UpdateResult result);
+    /// A package for both components, and the other one is busy (quirk linked-instances).
+    bool meets_conflict() const;
     /// The flash failed: silence if the supply did, else an error of the application.
     Reaction flash_failed();
     Reaction block_reply(coap::Code code, coap::Block block, bool blockwise) const;
@@ -99,6 +110,7 @@ class FirmwareObject {
 
     Board& board_;
     QuirkSet quirks_;
+    ModemObject* companion_ = nullptr;
     lwm2m::State state_ = lwm2m::State::idle;
     lwm2m::UpdateResult result_ = lwm2m::UpdateResult::initial;
     std::string uri_;

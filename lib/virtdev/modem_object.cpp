@@ -6,6 +6,10 @@ using coap::Code;
 using lwm2m::State;
 using lwm2m::UpdateResult;
 
+namespace {
+constexpr const char* next_version = "mfw_nrf9160_1.3.7";
+}  // namespace
+
 void ModemObject::after_boot() {
     received_ = 0;
     if (state_ != State::updating) {
@@ -13,7 +17,7 @@ void ModemObject::after_boot() {
         return;
     }
     // The Result says what the client believes; only the version says what runs.
-    if (!quirks_.has(Quirk::modem_unchanged)) version_ = "mfw_nrf9160_1.3.7";
+    if (!quirks_.has(Quirk::modem_unchanged)) version_ = next_version;
     to_idle(UpdateResult::success);
 }
 
@@ -21,14 +25,16 @@ void ModemObject::to_idle(UpdateResult result) {
     state_ = State::idle;
     result_ = result;
     received_ = 0;
+    along_ = false;
 }
 
 Reaction ModemObject::write_package(const coap::Message& request) {
-    if (state_ == State::downloaded || state_ == State::updating) {
-        if (request.payload.size() != 1) return Reaction::reply(Code::method_not_allowed);
+    const bool nul = request.payload == Bytes(1) && request.block1().value_or(coap::Block{}) == coap::Block{};
+    if (nul && state_ != State::updating) {
         to_idle(UpdateResult::initial);
         return Reaction::reply(Code::changed);
     }
+    if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
     const auto block = request.block1().value_or(coap::Block{});
     if (block.num == 0 && received_ > 0 && quirks_.has(Quirk::modem_half_done))
         return Reaction::reply(Code::internal_server_error);
@@ -44,32 +50,37 @@ Reaction ModemObject::write_package(const coap::Message& request) {
     return reaction;
 }
 
-Reaction ModemObject::handle(std::uint16_t resource, const coap::Message& request) {
-    const auto text = [&](const std::string& value) {
-        auto reaction = Reaction::reply(request.code == Code::get ? Code::content : Code::method_not_allowed);
-        if (request.code != Code::get) return reaction;
-        reaction.answer.message.set_format(coap::Format::text);
-        reaction.answer.message.payload = to_bytes(as_bytes(value));
-        return reaction;
-    };
-    if (resource == 0 && request.code == Code::put) return write_package(request);
-    if (resource == 1 && request.code == Code::put && request.payload.empty() && state_ != State::updating) {
-        to_idle(UpdateResult::initial);
-        return Reaction::reply(Code::changed);
-    }
-    if (resource == 2 && request.code == Code::post) {
-        if (state_ != State::downloaded) return Reaction::reply(Code::method_not_allowed);
-        state_ = State::updating;
-        auto reaction = Reaction::reply(Code::changed);
-        reaction.afterwards = Afterwards::reboot;
-        return reaction;
-    }
-    if (resource == 3) return text(std::to_string(static_cast<int>(state_)));
-    if (resource == 5) return text(std::to_string(static_cast<int>(result_)));
-    if (resource == 9) return text("1");
-    if (resource == 14) return text("modem:nrf9160");
-    if (resource == 15) return text(version_);
-    return Reaction::reply(Code::not_found);
+Reaction ModemObject::write_uri(BytesView text) {
+    if (!text.empty() || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
+    to_idle(UpdateResult::initial);
+    return Reaction::reply(Code::changed);
+}
+
+Reaction ModemObject::execute() {
+    if (state_ != State::downloaded) return Reaction::reply(Code::method_not_allowed);
+    state_ = State::updating;
+    auto reaction = Reaction::reply(Code::changed);
+    reaction.afterwards = Afterwards::reboot;
+    return reaction;
+}
+
+std::string ModemObject::package_version() const {
+    return state_ == State::downloaded || state_ == State::updating ? next_version : "";
+}
+
+std::vector<std::uint16_t> ModemObject::linked() const {
+    if (!along_) return {};
+    return {lwm2m::advanced_firmware::application};
+}
+
+void ModemObject::take_along() {
+    state_ = State::downloaded;
+    result_ = UpdateResult::initial;
+    along_ = true;
+}
+
+void ModemObject::withdraw() {
+    if (along_) to_idle(UpdateResult::initial);
 }
 
 }  // namespace fota::virtdev

@@ -1,5 +1,6 @@
-// The objects of the virtual device (1 Server, 3 Device, 5 Firmware Update, 26245 External Flash): a request in, a
-// reaction out, without I/O and without time. OMA LwM2M Core 1.1, appendix E; DESIGN.md section 8 for 26245.
+// The objects of the virtual device (1 Server, 3 Device, 5 Firmware Update or 33629 Advanced Firmware Update, 26245
+// External Flash): a request in, a reaction out, without I/O and without time. OMA LwM2M Core 1.1, appendix E;
+// DESIGN.md section 8 for 26245. What is read, and in which format, is in object_values.cpp.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "coap/message.hpp"
+#include "lwm2m/data.hpp"
 #include "lwm2m/path.hpp"
 #include "virtdev/board.hpp"
 #include "virtdev/firmware_object.hpp"
@@ -38,16 +40,11 @@ class ObjectModel {
     std::string firmware_version() const;
     std::chrono::seconds lifetime() const noexcept { return lifetime_; }
     const FirmwareObject& firmware() const noexcept { return firmware_; }
+    const ModemObject& modem() const noexcept { return modem_; }
     /// For what arrives by a fetch, which is no request.
     FirmwareObject& firmware() noexcept { return firmware_; }
 
   private:
-    /// One readable value; integers and text are kept apart from opaque bytes because their formats differ.
-    struct Value {
-        enum class Kind : std::uint8_t { text, integer, opaque, integers } kind;
-        std::int64_t number = 0;
-        Bytes bytes;  ///< of integers: one byte each
-    };
     enum class Access : std::uint8_t { absent, read, write, read_write, execute };
     struct Observation {
         lwm2m::Path path;
@@ -56,18 +53,23 @@ class ObjectModel {
     };
 
     Access access(const lwm2m::Path& path) const;
-    std::vector<std::uint16_t> resources(std::uint16_t object) const;
-    Value value(const lwm2m::Path& path) const;
+    /// Of one instance; empty where the object or the instance is not there.
+    std::vector<std::uint16_t> resources(const lwm2m::Path& path) const;
+    /// Instance 0 alone; object 33629 also has the modem's.
+    std::vector<std::uint16_t> instances(std::uint16_t object) const;
+    /// A readable resource: its value, or those of its instances.
+    std::vector<lwm2m::Entry> entries(const lwm2m::Path& resource) const;
+    lwm2m::Value value(const lwm2m::Path& resource) const;
+    std::vector<lwm2m::Value> values(const lwm2m::Path& resource) const;
     Reaction dispatch(const coap::Message& request);
     Reaction below_root(const coap::Message& request);
     /// Quirk reads-in-blocks: the part of an answer that was asked for.
     Reaction in_parts(const coap::Message& request, Reaction whole);
-    std::optional<Reaction> advanced(lwm2m::Path& path, const coap::Message& request);
     Reaction read(const lwm2m::Path& path, const coap::Message& request);
-    Reaction read_instance(const lwm2m::Path& path, const coap::Message& request) const;
     Reaction discover(const lwm2m::Path& path) const;
     Reaction write(const lwm2m::Path& path, const coap::Message& request);
-    Reaction execute(const lwm2m::Path& path);
+    Reaction execute(const lwm2m::Path& path, BytesView arguments);
+    /// Of a resource, an instance or an object; 4.06 where it has no such format.
     coap::Message content(const lwm2m::Path& path, std::optional<std::uint32_t> accept) const;
 
     Board& board_;

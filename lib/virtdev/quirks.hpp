@@ -83,6 +83,9 @@ enum class Quirk : std::uint8_t {
     // what it says of itself
     no_external_flash_object,
     advanced_object,
+    linked_instances,
+    conflicting_instances,
+    unmet_dependency,
     upgradable_bootloader,
     bootloader_unchanged,
     modem_unchanged,
@@ -97,6 +100,7 @@ enum class Quirk : std::uint8_t {
     alternate_root,
     blocked_register,
     no_accept,
+    senml_cbor_only,
     reads_in_blocks,
     queue_mode,
     count_,
@@ -138,6 +142,12 @@ class QuirkSet {
 /// It has 5/0/14, which says so.
 inline bool upgrades_itself(const QuirkSet& quirks) {
     return quirks.has(Quirk::auto_upgrade) || quirks.has(Quirk::auto_upgrade_late);
+}
+
+/// It has 33629/x/16 and 17.
+inline bool names_instances(const QuirkSet& quirks) {
+    return quirks.has(Quirk::linked_instances) || quirks.has(Quirk::conflicting_instances) ||
+           quirks.has(Quirk::unmet_dependency);
 }
 
 }  // namespace fota::virtdev

@@ -51,6 +51,98 @@ TEST(AdvancedObject, AsksForTheObjectThatWasNamed) {
     EXPECT_EQ(report.error->code(), Errc::device_refused);
 }
 
+TEST(LinkedInstances, WhatThePackageHoldsIsUpdatedByOneExecuteThatNamesIt) {
+    for (const auto method : {update::Method::push, update::Method::pull}) {
+        World world({.quirks = {Quirk::advanced_object, Quirk::linked_instances}});
+        world.policy.method = method;
+        const auto report = expect_updated(world);
+        EXPECT_EQ(report.running_version, "2.0.0-0");
+        EXPECT_EQ(world.device->objects().modem().version(), "mfw_nrf9160_1.3.7");
+        const auto executes = requests(world, coap::Code::post, "/33629/0/2", false);
+        ASSERT_EQ(executes.size(), 1u);
+        EXPECT_EQ(as_text(executes.front().message.payload), "0='</33629/1>'");
+        EXPECT_TRUE(requests(world, coap::Code::post, "/33629/1/2").empty());
+        EXPECT_TRUE(remarked(world, "33629/1 (modem:nrf9160) is updated along to mfw_nrf9160_1.3.7"));
+    }
+}
+
+TEST(LinkedInstances, OneThatDoesNotRunIsNoSuccess) {
+    World world({.quirks = {Quirk::advanced_object, Quirk::linked_instances, Quirk::modem_unchanged}});
+    const auto report = world.push();
+    EXPECT_EQ(report.outcome, Outcome::failed) << text(report);
+    EXPECT_EQ(report.error->code(), Errc::device_did_not_apply);
+    EXPECT_EQ(report.error->text(),
+              "2.0.0 runs; expected 33629/1 (modem:nrf9160) to run mfw_nrf9160_1.3.7 as well, found "
+              "mfw_nrf9160_1.3.6 with Result 1 (updated successfully) in State 0 (idle)");
+}
+
+TEST(LinkedInstances, AreProvenAlsoByTheRunAfterAKill) {
+    for (const auto unchanged : {false, true}) {
+        virtdev::QuirkSet quirks{Quirk::advanced_object, Quirk::linked_instances};
+        if (unchanged) quirks.add(Quirk::modem_unchanged);
+        World world({.quirks = quirks});
+        world.start_push();
+        ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::await_return; }));
+        world.kill_push();
+        const auto report = world.push();
+        EXPECT_EQ(report.outcome, unchanged ? Outcome::failed : Outcome::updated) << text(report);
+        EXPECT_EQ(world.executes, 1);
+    }
+}
+
+TEST(ConflictingInstances, APackageInTheWayIsNamedAndWithdrawnBeforeExecute) {
+    World world({.quirks = {Quirk::advanced_object, Quirk::conflicting_instances}});
+    const auto application = world.new_image;
+    world.use_modem_package(delta(), "mfw_nrf9160_1.3.7");
+    world.start_push();
+    ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::execute; }));
+    world.kill_push();
+    world.use_application(application);
+    const auto report = expect_updated(world);
+    EXPECT_EQ(world.device->objects().modem().state(), lwm2m::State::idle);
+    EXPECT_TRUE(remarked(world, "33629/1 (modem:nrf9160) is in State 2 (downloaded) and in conflict"));
+    EXPECT_EQ(world.device->objects().modem().version(), "mfw_nrf9160_1.3.6");
+}
+
+TEST(ConflictingInstances, OneThatIsBusyIsWaitedForAndThenWithdrawn) {
+    World world({.quirks = {Quirk::advanced_object, Quirk::conflicting_instances}});
+    const auto application = world.new_image;
+    world.use_modem_package(delta(), "mfw_nrf9160_1.3.7");
+    kill_after(world, 8 * 1024);
+    world.use_application(application);
+    const auto report = expect_updated(world);
+    EXPECT_GE(report.elapsed, std::chrono::seconds(60));
+    EXPECT_TRUE(remarked(world, "is in State 1 (downloading) and in conflict"));
+}
+
+TEST(ConflictingInstances, APackageForBothIsTakenOnceTheOtherIsIdle) {
+    for (const auto method : {update::Method::push, update::Method::pull}) {
+        World world({.quirks = {Quirk::advanced_object, Quirk::linked_instances}});
+        world.policy.method = method;
+        const auto application = world.new_image;
+        world.policy.method = update::Method::push;
+        world.use_modem_package(delta(), "mfw_nrf9160_1.3.7");
+        world.start_push();
+        ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::execute; }));
+        world.kill_push();
+        world.use_application(application);
+        world.policy.method = method;
+        expect_updated(world);
+        EXPECT_TRUE(std::ranges::any_of(
+            world.states, [](const auto& each) { return each.second == lwm2m::UpdateResult::conflicting_state; }));
+        EXPECT_EQ(world.device->objects().modem().version(), "mfw_nrf9160_1.3.7");
+    }
+}
+
+TEST(ConflictingInstances, AnUnmetDependencyNamesWhatHasToBeUpdatedFirst) {
+    World world({.quirks = {Quirk::advanced_object, Quirk::unmet_dependency}});
+    const auto report = world.push();
+    EXPECT_EQ(report.outcome, Outcome::failed) << text(report);
+    EXPECT_EQ(report.error->text(),
+              "expected the update to be applied, found Result 13 (unmet dependency) in State 2 (downloaded); it names "
+              "33629/1 (modem:nrf9160) in State 0 (idle), which runs mfw_nrf9160_1.3.6");
+}
+
 TEST(Modem, IsProvenByItsVersion) {
     World world({.quirks = {Quirk::advanced_object}});
     world.use_modem_package(delta(), "mfw_nrf9160_1.3.7");

@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(Quirks, EveryFetch,
                          testing::Values("no-dedup", "pull-same-session", "pull-szx-64", "pull-szx-1024",
                                          "pull-no-block2", "pull-restarts", "pull-gives-up", "pull-only",
                                          "reboot-in-push", "no-external-flash-object", "no-state-persist", "no-accept",
-                                         "lwm2m-1.0", "queue-mode"),
+                                         "senml-cbor-only", "lwm2m-1.0", "queue-mode"),
                          [](const auto& info) {
                              auto name = info.param;
                              for (auto& c : name)

@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(Quirks, EveryClient,
                                          "connection-lost-once", "deregisters", "stale-result", "auto-upgrade",
                                          "firmware-object-1.1", "lwm2m-1.2", "alternate-root", "blocked-register",
                                          "upgradable-bootloader", "restart-spoils", "skips-written", "early-end-aborts",
-                                         "echo-without-more", "late-verdict", "reads-in-blocks"),
+                                         "echo-without-more", "late-verdict", "reads-in-blocks", "senml-cbor-only"),
                          [](const auto& info) {
                              auto name = info.param;
                              for (auto& c : name)

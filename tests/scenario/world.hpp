@@ -81,6 +81,13 @@ class World {
         modem_version_ = version;
     }
 
+    /// The application again.
+    void use_application(Bytes image) {
+        new_image = std::move(image);
+        policy.expect_version.reset();
+        modem_version_.clear();
+    }
+
     WorldOptions options;
     boost::asio::io_context io;
     VirtualClock clock{io};

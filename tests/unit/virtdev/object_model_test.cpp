@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "lwm2m/formats.hpp"
@@ -125,7 +126,7 @@ TEST(ObjectModel, PathsAndMethods) {
 TEST(ObjectModel, FormatsFollowAccept) {
     Bench bench;
     EXPECT_EQ(bench.get("/26245/0/7", Format::text).answer.message.code, Code::not_acceptable);
-    EXPECT_EQ(bench.get("/5/0/3", Format::senml_cbor).answer.message.code, Code::not_acceptable);
+    EXPECT_EQ(Bench({Quirk::lwm2m_1_0}).get("/5/0/3", Format::senml_cbor).answer.message.code, Code::not_acceptable);
     const auto tlv = bench.get("/26245/0/1", std::nullopt).answer.message;
     EXPECT_EQ(lwm2m::integer_value(lwm2m::external_flash::size, tlv.format(), tlv.payload), 8'388'608);
     const auto protocols = bench.get("/5/0/8", std::nullopt).answer.message;
@@ -136,6 +137,58 @@ TEST(ObjectModel, FormatsFollowAccept) {
     EXPECT_EQ(lwm2m::integer_value(lwm2m::firmware::delivery, instance.format(), instance.payload), 2);
     Bench wakaama({Quirk::no_accept});
     EXPECT_EQ(wakaama.get("/5/0/3", Format::text).answer.message.format(), 11542u);
+    Bench modern({Quirk::senml_cbor_only});
+    const auto state = modern.get("/5/0/3", Format::text).answer.message;
+    EXPECT_EQ(state.format(), 112u);
+    EXPECT_EQ(lwm2m::integer_value(lwm2m::firmware::state, state.format(), state.payload), 0);
+}
+
+TEST(ObjectModel, AnInstanceAndAnObjectAreReadInWhateverFormatWasAskedFor) {
+    Bench bench;
+    for (const auto* path : {"/3", "/3/0", "/5", "/5/0", "/26245"})
+        for (const auto format : {Format::tlv, Format::senml_json, Format::senml_cbor}) {
+            SCOPED_TRACE(std::string(path) + " in " + lwm2m::format_name(static_cast<std::uint32_t>(format)));
+            const auto answer = bench.get(path, format).answer.message;
+            ASSERT_EQ(answer.code, Code::content);
+            EXPECT_EQ(answer.format(), static_cast<std::uint32_t>(format));
+            const auto all = lwm2m::decode(*lwm2m::Path::parse(path), answer.format(), answer.payload);
+            ASSERT_TRUE(all) << all.error().text();
+            EXPECT_GE(all->size(), 5u);
+        }
+    EXPECT_EQ(bench.get("/3", Format::text).answer.message.code, Code::not_acceptable);
+    Bench two({Quirk::advanced_object});
+    const auto both = two.get("/33629", Format::tlv).answer.message;
+    const auto all = lwm2m::decode({33629, {}, {}}, both.format(), both.payload);
+    ASSERT_TRUE(all);
+    EXPECT_TRUE(std::ranges::any_of(*all, [](const auto& each) { return each.path.instance == 1; }));
+    EXPECT_EQ(two.get("/5", Format::tlv).answer.message.code, Code::not_found);
+    EXPECT_EQ(two.get("/33629/2", Format::tlv).answer.message.code, Code::not_found);
+}
+
+TEST(ObjectModel, TheInstancesOf33629NameEachOther) {
+    const auto named = [](Bench& bench, const char* path) {
+        const auto answer = bench.get(path, Format::tlv).answer.message;
+        return lwm2m::decode(*lwm2m::Path::parse(path), answer.format(), answer.payload).value().size();
+    };
+    Bench linked({Quirk::advanced_object, Quirk::linked_instances});
+    EXPECT_EQ(linked.get("/33629/0/16", Format::text).answer.message.code, Code::not_acceptable);
+    EXPECT_EQ(named(linked, "/33629/0/16"), 0u);
+    auto whole = linked.block_message(small_image(2, 400), 0, 6);
+    whole.remove(coap::OptionNumber::uri_path);
+    whole.set_path("/33629/0/0");
+    EXPECT_EQ(linked.model.handle(whole).answer.message.code, Code::changed);
+    EXPECT_EQ(linked.text("/33629/1/3"), "2");
+    EXPECT_EQ(named(linked, "/33629/0/16"), 1u);
+    EXPECT_EQ(named(linked, "/33629/1/16"), 1u);
+    auto alone = coap::make_request(Code::post, "/33629/0/2");
+    alone.payload = to_bytes(as_bytes("0"));
+    linked.model.handle(alone);
+    EXPECT_EQ(linked.text("/33629/0/5"), "13");
+    EXPECT_EQ(named(linked, "/33629/0/17"), 1u);
+    alone.payload = to_bytes(as_bytes("0='</33629/1>'"));
+    linked.model.handle(alone);
+    EXPECT_EQ(linked.text("/33629/0/3") + linked.text("/33629/1/3"), "33");
+    EXPECT_EQ(Bench({Quirk::advanced_object}).get("/33629/0/16", Format::tlv).answer.message.code, Code::not_found);
 }
 
 TEST(ObjectModel, LifetimeIsWrittenAndAnnounced) {
