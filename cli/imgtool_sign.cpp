@@ -212,6 +212,8 @@ Result<int> run(const Arguments& arguments, Streams& streams) {
     if (options.compression) {
         streams.out += compression_note(*built);
         if (built->compressed) streams.out += note;
+        // imgtool forgets --test over the compressed image: its HEX says nothing of an image that is not confirmed.
+        if (built->compressed) options.test = false;
     }
     TRY(const auto address, output_address(arguments, input, options));
     TRY_VOID(write_image(arguments.text("OUTFILE"), *built, options, address));

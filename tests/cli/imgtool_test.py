@@ -308,6 +308,15 @@ class LikeImgtool(Case):
         done = self.imgtool("sign", *self.BASE, "--pad-header", "--cid", "", "payload.bin", "none.bin", cwd=self.dir)
         self.assertEqual(done.returncode, 1)
 
+    def test_a_compressed_image_is_not_told_from_a_padded_one_by_test(self):
+        self.write("even.bin", b"\x5a" * 3000)
+        words = ("-x", "0x1000", "--compression", "lzma2")
+        made = {mode: self.sign(mode, *words, source="even.bin", out="out.hex") for mode in ("--pad", "--test", "--confirm")}
+        self.assertEqual(made["--test"], made["--pad"])
+        self.assertNotEqual(made["--confirm"], made["--pad"])
+        self.assertNotEqual(self.sign("--test", *words[:2], source="even.bin", out="out.hex"),
+                            self.sign("--pad", *words[:2], source="even.bin", out="out.hex"))
+
     def test_hex_without_data_is_an_empty_payload(self):
         self.write("empty.bin", b"")
         expected = self.sign(source="empty.bin")
