@@ -1,8 +1,6 @@
 // Files for a laptop without a network.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "cli/program.hpp"
 
 namespace fota::cli {

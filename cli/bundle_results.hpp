@@ -1,8 +1,6 @@
 // Merging what a laptop did with a bundle into the inventory, once the laptop is back.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "cli/program.hpp"
 
 namespace fota::cli {

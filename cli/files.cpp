@@ -70,17 +70,25 @@ void make_ready(std::uint8_t* begin, std::size_t size) {
     (void)madvise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE);
 }
 
-Result<Bytes> read_all(int fd, const struct stat& status, const std::string& path, std::uint64_t limit) {
+Failure too_long(const std::string& path, std::uint64_t limit) {
+    return unreadable(path, fmt::format("more than {}", human_size(limit)));
+}
+
+/// How long a regular file is, 0 for what tells no length; a failure for what is not to be read at all.
+Result<std::uint64_t> length(const struct stat& status, const std::string& path, std::uint64_t limit) {
     if (S_ISDIR(status.st_mode)) return unreadable(path, "a directory");
-    const auto too_long = [&] { return unreadable(path, fmt::format("more than {}", human_size(limit))); };
+    if (!S_ISREG(status.st_mode)) return 0;
+    const auto out = static_cast<std::uint64_t>(status.st_size);
+    if (out > limit) return too_long(path, limit);
+    return out;
+}
+
+Result<Bytes> read_all(int fd, const struct stat& status, const std::string& path, std::uint64_t limit) {
+    TRY(const auto known, length(status, path, limit));
     // One byte more than a regular file has, so that its end is seen without growing: a secret is then never copied
     // about. What is only reserved costs nothing until it is used.
     constexpr std::size_t room_for_header_and_tlvs = 8192;
-    std::size_t size = 65536;
-    if (S_ISREG(status.st_mode)) {
-        if (static_cast<std::uint64_t>(status.st_size) > limit) return too_long();
-        size = static_cast<std::size_t>(status.st_size) + 1;
-    }
+    const std::size_t size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(known) + 1 : 65536;
     Bytes out;
     out.reserve(size + room_for_header_and_tlvs);
     make_ready(out.data(), out.capacity());
@@ -93,7 +101,7 @@ Result<Bytes> read_all(int fd, const struct stat& status, const std::string& pat
         if (got < 0) return unreadable(path, reason(errno));
         if (got == 0) break;
         used += static_cast<std::size_t>(got);
-        if (used > limit) return too_long();
+        if (used > limit) return too_long(path, limit);
     }
     out.resize(used);
     return out;
@@ -136,6 +144,25 @@ Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
     return read_all(fd.get(), status, path, limit);
 }
 
+Result<> read_pieces(const std::string& path, std::uint64_t limit,
+                     const std::function<Result<>(BytesView, std::uint64_t size)>& take) {
+    const auto fd = open_for_reading(path);
+    struct stat status {};
+    if (!fd.ok() || fstat(fd.get(), &status) != 0) return unreadable(path, reason(errno));
+    TRY(const auto size, length(status, path, limit));
+    Bytes piece(65536);
+    std::uint64_t used = 0;
+    while (true) {
+        const auto got = read(fd.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return unreadable(path, reason(errno));
+        if (got == 0) return {};
+        used += static_cast<std::uint64_t>(got);
+        if (used > limit) return too_long(path, limit);
+        TRY_VOID(take(BytesView(piece).first(static_cast<std::size_t>(got)), size));
+    }
+}
+
 Result<Secret<Bytes>> read_secret_file(const std::string& path, std::uint64_t limit) {
     const auto fd = open_for_reading(path);
     struct stat status {};
@@ -153,13 +180,28 @@ namespace {
 
 enum class Sync { yes, no };
 
+Producer whole(BytesView bytes) {
+    return [bytes](const Sink& sink) { return sink(bytes); };
+}
+
+Result<> write_pieces(int fd, const std::string& path, const Producer& produce) {
+    return produce([&](BytesView bytes) -> Result<> {
+        if (write_all(fd, bytes)) return {};
+        const int error = errno;
+        auto out = unwritable(path, reason(error));
+        if (fd != STDOUT_FILENO || error != EPIPE) return out;
+        return fail(std::move(out.error()).with("reader-gone", "yes"));
+    });
+}
+
 /// A file of the folder that has no name until it is whole, so that nothing of it is left when the program is killed
 /// meanwhile; nothing where the file system has no such files. Result: whether it stands at `target` now.
 std::optional<Result<>> write_nameless(const std::string& path, const std::filesystem::path& target,
-                                       const std::filesystem::path& directory, BytesView bytes, mode_t mode) {
+                                       const std::filesystem::path& directory, const Producer& produce, mode_t mode) {
     Fd fd(open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
     if (!fd.ok()) return std::nullopt;
-    if (!write_all(fd.get(), bytes) || fsync(fd.get()) != 0) return unwritable(path, reason(errno));
+    if (auto written = write_pieces(fd.get(), path, produce); !written) return written;
+    if (fsync(fd.get()) != 0) return unwritable(path, reason(errno));
     // By its number in /proc: AT_EMPTY_PATH is for the superuser alone.
     const auto number = fmt::format("/proc/self/fd/{}", fd.get());
     if (linkat(AT_FDCWD, number.c_str(), AT_FDCWD, target.c_str(), AT_SYMLINK_FOLLOW) == 0) return Result<>{};
@@ -177,14 +219,8 @@ bool take_over(int fd, const struct stat& old) {
     return fchmod(fd, mode) == 0;
 }
 
-Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing, Sync sync) {
-    if (path == "-") {
-        if (write_all(STDOUT_FILENO, bytes)) return {};
-        const int error = errno;
-        auto out = unwritable(path, reason(error));
-        if (error != EPIPE) return out;
-        return fail(std::move(out.error()).with("reader-gone", "yes"));
-    }
+Result<> write_atomic(const std::string& path, const Producer& produce, mode_t mode, Existing existing, Sync sync) {
+    if (path == "-") return write_pieces(STDOUT_FILENO, path, produce);
     std::error_code ignored;
     // Through a link to the file it names, so that the link stays one.
     std::filesystem::path target(path);
@@ -199,7 +235,9 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
         if (existing == Existing::refuse) return unwritable(path, "that it exists already");
         if (!S_ISREG(status.st_mode)) {
             Fd fd(open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-            if (!fd.ok() || !write_all(fd.get(), bytes) || !fd.finish()) return unwritable(path, reason(errno));
+            if (!fd.ok()) return unwritable(path, reason(errno));
+            TRY_VOID(write_pieces(fd.get(), path, produce));
+            if (!fd.finish()) return unwritable(path, reason(errno));
             return {};
         }
         // What only its owner may read stays that way, whatever stood there.
@@ -208,7 +246,7 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
 
     const auto directory = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
     if (existing == Existing::refuse)
-        if (auto written = write_nameless(path, target, directory, bytes, mode)) {
+        if (auto written = write_nameless(path, target, directory, produce, mode)) {
             if (*written && sync == Sync::yes) sync_directory(directory);
             return std::move(*written);
         }
@@ -216,27 +254,21 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
     const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
     Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.ok()) return unwritable(path, reason(errno));
-    bool written = (!replaced || take_over(fd.get(), status)) && write_all(fd.get(), bytes) &&
-                   (sync == Sync::no || fsync(fd.get()) == 0);
-    int error = errno;
-    if (!fd.finish() && written) {
-        written = false;
-        error = errno;
-    }
-    if (written) {
-        if (existing == Existing::refuse) {
-            // link() fails when the name was taken meanwhile; rename() would replace it.
-            written = link(temporary.c_str(), target.c_str()) == 0;
-            error = errno;
-            (void)unlink(temporary.c_str());
-        } else {
-            written = rename(temporary.c_str(), target.c_str()) == 0;
-            error = errno;
-        }
+    Result<> written;
+    if (replaced && !take_over(fd.get(), status)) written = unwritable(path, reason(errno));
+    if (written) written = write_pieces(fd.get(), path, produce);
+    if (written && sync == Sync::yes && fsync(fd.get()) != 0) written = unwritable(path, reason(errno));
+    if (!fd.finish() && written) written = unwritable(path, reason(errno));
+    if (written && existing == Existing::refuse) {
+        // link() fails when the name was taken meanwhile; rename() would replace it.
+        if (link(temporary.c_str(), target.c_str()) != 0) written = unwritable(path, reason(errno));
+        (void)unlink(temporary.c_str());
+    } else if (written && rename(temporary.c_str(), target.c_str()) != 0) {
+        written = unwritable(path, reason(errno));
     }
     if (!written) {
         (void)unlink(temporary.c_str());
-        return unwritable(path, reason(error));
+        return written;
     }
     if (sync == Sync::yes) sync_directory(directory);
     return {};
@@ -245,11 +277,15 @@ Result<> write_atomic(const std::string& path, BytesView bytes, mode_t mode, Exi
 }  // namespace
 
 Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode, Existing existing) {
-    return write_atomic(path, bytes, mode, existing, Sync::yes);
+    return write_atomic(path, whole(bytes), mode, existing, Sync::yes);
 }
 
 Result<> write_product(const std::string& path, BytesView bytes, mode_t mode) {
-    return write_atomic(path, bytes, mode, Existing::replace, Sync::no);
+    return write_product(path, whole(bytes), mode);
+}
+
+Result<> write_product(const std::string& path, const Producer& produce, mode_t mode) {
+    return write_atomic(path, produce, mode, Existing::replace, Sync::no);
 }
 
 }  // namespace fota::cli

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -22,6 +23,11 @@ inline constexpr std::uint64_t small_file_limit = 1024ULL * 1024;
 /// bytes, or cannot be read.
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit);
 
+/// The same in pieces of at most 64 KiB, for what need not be in memory whole: `take` gets each one, and how many bytes
+/// the file has, 0 where that is not known. Ends with the first failure of `take`.
+Result<> read_pieces(const std::string& path, std::uint64_t limit,
+                     const std::function<Result<>(BytesView, std::uint64_t size)>& take);
+
 /// The same for secrets: a regular file that group or others may read is refused with credentials_unusable (detail
 /// "file"). Pipes and stdin are taken as they are.
 Result<Secret<Bytes>> read_secret_file(const std::string& path, std::uint64_t limit = small_file_limit);
@@ -37,6 +43,11 @@ Result<> write_file_atomic(const std::string& path, BytesView bytes, mode_t mode
 /// The same for what one more run of the command makes again: it is not synced, so that a power cut, but no kill, may
 /// cost it. Syncing takes longer than signing.
 Result<> write_product(const std::string& path, BytesView bytes, mode_t mode = 0666);
+
+/// What comes into being piece by piece hands each one to a Sink. Where it fails in between, the old file stays.
+using Sink = std::function<Result<>(BytesView)>;
+using Producer = std::function<Result<>(const Sink&)>;
+Result<> write_product(const std::string& path, const Producer& produce, mode_t mode = 0666);
 
 /// Whether both paths name one file, there or still to be written; "-" is none.
 bool same_file(const std::string& a, const std::string& b);

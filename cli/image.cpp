@@ -35,8 +35,8 @@ Result<Bytes> unwrap_image(Bytes bytes) {
         bytes = application->bytes;
     }
     if (!image::looks_like_hex(bytes)) return bytes;
-    TRY(const auto hex, image::parse_hex(bytes));
-    return hex.flat(0xff, image_file_limit);
+    TRY(auto hex, image::parse_hex(bytes));
+    return std::move(hex).flat(0xff, image_file_limit);
 }
 
 bool is_hex_name(const std::string& path) {

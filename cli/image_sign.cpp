@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/hex_files.hpp"
 #include "cli/image.hpp"
 #include "cli/image_sign_options.hpp"
 #include "cli/imgtool_files.hpp"
@@ -48,16 +49,12 @@ struct Payload {
 };
 
 Result<Payload> read_payload(const Options& options) {
+    if (is_hex_name(options.in)) {
+        TRY(auto file, read_hex_file(options.in));
+        return Payload{std::move(file.bytes), file.address};
+    }
     TRY(auto bytes, read_file(options.in, image_file_limit));
-    if (!is_hex_name(options.in)) return Payload{std::move(bytes), std::nullopt};
-    const auto read = [&]() -> Result<Payload> {
-        TRY(const auto hex, image::parse_hex(bytes));
-        TRY(auto flat, hex.flat(0xff, image_file_limit));
-        return Payload{std::move(flat), hex.first_address()};
-    };
-    auto out = read();
-    if (!out) return fail(std::move(out.error()).with("file", options.in).in(shown_path(options.in)));
-    return out;
+    return Payload{std::move(bytes), std::nullopt};
 }
 
 /// Where an Intel HEX output begins: as told, or where the input does, less the header that was put before it.
@@ -82,11 +79,11 @@ Result<std::uint32_t> output_address(const Options& options, std::optional<std::
     return *payload - header_size;
 }
 
-Result<> write_hex_image(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
-                         std::optional<std::uint32_t> payload_address) {
+Result<> write_as_hex(const Options& options, const image::Built& built, const image::SignOptions& sign_options,
+                      std::optional<std::uint32_t> payload_address) {
     TRY(const auto address, output_address(options, payload_address, sign_options.header_size));
-    TRY(const auto hex, image::to_hex_file(built, sign_options, address));
-    return write_product(options.out, as_bytes(image::write_hex(hex)));
+    return write_product(options.out,
+                         [&](const Sink& sink) { return write_hex_image(built, sign_options, address, sink); });
 }
 
 Result<Signed> sign(const Options& options) {
@@ -100,7 +97,7 @@ Result<Signed> sign(const Options& options) {
     auto built = image::build(std::move(payload.bytes), sign_options, signer.get());
     if (!built) return fail(std::move(built.error()).in("signing " + shown_path(options.in)));
     const bool as_hex = is_hex_name(options.out);
-    if (as_hex) TRY_VOID(write_hex_image(options, *built, sign_options, payload.address));
+    if (as_hex) TRY_VOID(write_as_hex(options, *built, sign_options, payload.address));
     auto bytes = sign_options.pad ? image::to_binary(*built, sign_options) : std::move(built->image);
     TRY(auto parsed, image::parse(bytes));
     if (!as_hex) TRY_VOID(write_product(options.out, bytes));

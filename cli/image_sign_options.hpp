@@ -1,12 +1,12 @@
 // What fotactl image sign takes on its command line about the image itself, and the same as options of the builder.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/cli11.hpp"
 #include "cli/slot_options.hpp"
 #include "image/builder.hpp"
 

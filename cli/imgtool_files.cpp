@@ -10,10 +10,9 @@
 
 #include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
-#include "base/trim.hpp"
 #include "cli/files.hpp"
+#include "cli/hex_files.hpp"
 #include "cli/key_files.hpp"
-#include "image/hex.hpp"
 
 namespace fota::cli::imgtool {
 namespace {
@@ -166,17 +165,14 @@ bool is_hex_name(const std::string& path) {
 Result<ImageFile> read_image(const std::string& path, const std::string& missing) {
     std::error_code ignored;
     if (!std::filesystem::exists(plain_path(path), ignored)) return fail(Errc::usage, missing);
-    TRY(auto bytes, read_plain(path, image_file_limit));
-    if (!is_hex_name(path)) return ImageFile{std::move(bytes), std::nullopt};
+    if (!is_hex_name(path)) {
+        TRY(auto bytes, read_plain(path, image_file_limit));
+        return ImageFile{std::move(bytes), std::nullopt};
+    }
     // A file without data is an empty payload, at no address.
-    constexpr std::string_view end_record = ":00000001FF";
-    if (std::ranges::equal(trim(as_text(bytes)), end_record, {}, [](char c) { return c == 'f' ? 'F' : c; }))
-        return ImageFile{};
-    auto file = image::parse_hex(bytes);
-    if (!file) return about(path, std::move(file).error());
-    auto flat = file->flat();
-    if (!flat) return about(path, std::move(flat).error());
-    return ImageFile{std::move(*flat), file->first_address()};
+    TRY(auto file, read_hex_file(plain_path(path), true));
+    if (file.bytes.empty()) return ImageFile{};
+    return ImageFile{std::move(file.bytes), file.address};
 }
 
 Result<Bytes> read_plain(const std::string& path, std::uint64_t limit) {
@@ -185,6 +181,10 @@ Result<Bytes> read_plain(const std::string& path, std::uint64_t limit) {
 
 Result<> write_plain(const std::string& path, BytesView bytes) {
     return write_product(plain_path(path), bytes);
+}
+
+Result<> write_plain(const std::string& path, const Producer& produce) {
+    return write_product(plain_path(path), produce);
 }
 
 Result<> write_plain_key(const std::string& path, BytesView pem) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/files.hpp"
 #include "cli/imgtool.hpp"
 #include "image/signer.hpp"
 
@@ -40,6 +41,7 @@ bool is_hex_name(const std::string& path);
 /// A file of any kind, "-" included, which here is a name as any other.
 Result<Bytes> read_plain(const std::string& path, std::uint64_t limit);
 Result<> write_plain(const std::string& path, BytesView bytes);
+Result<> write_plain(const std::string& path, const Producer& produce);
 /// A private key: mode 0600, and synced.
 Result<> write_plain_key(const std::string& path, BytesView pem);
 

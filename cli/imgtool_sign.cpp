@@ -7,6 +7,7 @@
 #include "adapters/pkcs11_uri.hpp"
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/hex_files.hpp"
 #include "cli/imgtool.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_sign_options.hpp"
@@ -128,18 +129,18 @@ std::string signing_note(const Keys& keys) {
     return fmt::format("image.py: sign the {}\n", digest ? "digest" : "payload");
 }
 
-Result<std::string> compression_note(const image::Built& built, const Input& input, const image::SignOptions& options) {
-    const auto header = options.pad_header ? 0U : options.header_size;
-    TRY(const auto compressed, image::compress(BytesView(input.payload).subspan(header), *options.compression));
-    return fmt::format("compressed image size: {} bytes\noriginal image size: {} bytes\n",
-                       compressed.size() - image::compression_header_bytes, built.payload_bytes);
+std::string compression_note(const image::Built& built) {
+    return fmt::format("compressed image size: {} bytes\noriginal image size: {} bytes\n", built.stream_bytes,
+                       built.payload_bytes);
 }
 
 Result<> write_image(const std::string& path, const image::Built& built, const image::SignOptions& options,
                      std::optional<std::uint32_t> address) {
-    if (!is_hex_name(path)) return write_plain(path, image::to_binary(built, options));
-    TRY(const auto file, image::to_hex_file(built, options, *address));
-    return write_plain(path, as_bytes(image::write_hex(file)));
+    if (is_hex_name(path))
+        return write_plain(path, [&](const Sink& sink) { return write_hex_image(built, options, *address, sink); });
+    // Without padding the image is the file, and needs no second copy.
+    if (!options.pad) return write_plain(path, built.image);
+    return write_plain(path, image::to_binary(built, options));
 }
 
 /// Only Intel HEX has one: what a binary file would be given is not looked at.
@@ -206,14 +207,13 @@ Result<int> run(const Arguments& arguments, Streams& streams) {
     const auto note = signing_note(keys);
     TRY(const auto signer, make_signer(keys));
     streams.out += note;
-    // The note about compression looks at the payload again.
-    auto built =
-        image::build(options.compression ? Bytes(input.payload) : std::move(input.payload), options, signer.get());
+    auto built = image::build(std::move(input.payload), options, signer.get());
     if (!built) return build_failure(std::move(built.error()));
     if (options.compression) {
-        TRY(const auto sizes, compression_note(*built, input, options));
-        streams.out += sizes;
+        streams.out += compression_note(*built);
         if (built->compressed) streams.out += note;
+        // imgtool forgets --test over the compressed image: its HEX says nothing of an image that is not confirmed.
+        if (built->compressed) options.test = false;
     }
     TRY(const auto address, output_address(arguments, input, options));
     TRY_VOID(write_image(arguments.text("OUTFILE"), *built, options, address));

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cli/files.hpp"
+#include "cli/imgtool_edt.hpp"
 #include "cli/imgtool_files.hpp"
 #include "cli/imgtool_manifest.hpp"
 #include "image/tlv_text.hpp"
@@ -159,6 +160,12 @@ Result<> read_protected(const Arguments& arguments, image::SignOptions& out) {
     if (const auto text = arguments.find("--dependencies")) {
         TRY(out.dependencies, parse_dependencies(*text));
     }
+    // What the command line says goes before what the devicetree says.
+    if (const auto path = arguments.find("--edt-config")) {
+        TRY(const auto ids, read_edt_config(*path));
+        out.vendor_id = ids.vendor;
+        out.class_id = ids.kind;
+    }
     if (const auto text = arguments.find("--vid")) {
         auto vendor = text->empty() ? nameless_in(image::vendor_uuid(dns_name_space)) : image::vendor_uuid(*text);
         if (!vendor) return fail(std::move(vendor.error()).as(Errc::config_invalid));
@@ -171,9 +178,6 @@ Result<> read_protected(const Arguments& arguments, image::SignOptions& out) {
         if (!kind) return fail(std::move(kind.error()).as(Errc::config_invalid));
         out.class_id = *kind;
     }
-    if (arguments.has("--edt-config"))
-        return fail(Errc::config_invalid,
-                    "expected --vid and --cid, found --edt-config: a pickled devicetree can be read by Python alone");
     if (const auto path = arguments.find("--manifest")) {
         TRY(out.manifest, load_manifest(*path, out.byte_order));
     }
@@ -313,7 +317,9 @@ std::vector<Parameter> sign_parameters() {
     return {
         {{"--vid"}, Kind::text, "vendor: a UUID, or a domain name to derive it from"},
         {{"--cid"}, Kind::text, "image class: a UUID, or a name within the vendor's"},
-        {{"--edt-config"}, Kind::text, "not supported: give --vid and --cid"},
+        {{"--edt-config"},
+         Kind::text,
+         "zephyr.dts, or edt.pickle beside it: --vid and --cid from the bootloader's configuration"},
         {{"--manifest"}, Kind::text, "update manifest (YAML) to put into the image"},
         {{"--compression-lzma-dictsize"}, Kind::integer, "LZMA dictionary in bytes (131072)"},
         {{"--compression-lzma-pb"}, Kind::integer, "LZMA position bits (2)"},

@@ -2,11 +2,11 @@
 // command takes them. KEY is a file (PEM or DER) or a pkcs11: URI.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "cli/cli11.hpp"
 #include "image/key.hpp"
 #include "image/signer.hpp"
 

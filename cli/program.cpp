@@ -41,6 +41,33 @@ std::string full_name(const CLI::App& app) {
     return app.get_parent() == nullptr ? "fotactl" : full_name(*app.get_parent()) + " " + app.get_name();
 }
 
+/// `--key=` in front of another word: CLI11 would take that word for the value.
+Result<> refuse_open_values(std::span<const std::string_view> words) {
+    for (const auto word : words) {
+        if (word == "--") break;
+        if (word.starts_with("--") && word.find('=') == word.size() - 1)
+            return fail(Errc::usage, fmt::format("expected a value after {}, found none", printable(word, 80)));
+    }
+    return {};
+}
+
+/// An option that is given says something. A variable that is not set in a build must not turn into "no encryption",
+/// "no key to check against" or "sign with the key in the file". Pairs (a custom TLV without a value) are left to their
+/// commands, and so are words without an option.
+Result<> refuse_empty_values(const CLI::App& app) {
+    for (const auto* option : app.get_options()) {
+        if (option->get_positional() || option->get_items_expected_max() == 0 || option->get_type_size_max() > 1)
+            continue;
+        for (const auto& value : option->results())
+            if (value.empty())
+                return fail(Errc::usage,
+                            fmt::format("expected a value for {}, found an empty one; leave {} out where none is meant",
+                                        option->get_name(), option->get_name()));
+    }
+    for (const auto* sub : app.get_subcommands()) TRY_VOID(refuse_empty_values(*sub));
+    return {};
+}
+
 Result<> open_log(const Globals& globals) {
     try {
         if (globals.log_file.empty()) {
@@ -96,6 +123,12 @@ int Program::main(int argc, const char* const* argv) {
 int Program::run(int argc, const char* const* argv) {
     words = {argv + std::min(argc, 1), argv + argc};
     if (word(0) != "--version") add_named(app_, *this, commands, word(0));
+    const auto misused = [&](Error error) {
+        // Flags after the offending word were not seen by CLI11; --json must shape even this error.
+        globals.json = globals.json || std::ranges::find(words, "--json") != words.end();
+        return out.fail(std::move(error));
+    };
+    if (auto open = refuse_open_values(words); !open) return misused(std::move(open.error()));
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -108,9 +141,6 @@ int Program::run(int argc, const char* const* argv) {
         out.line(version.what());
         return 0;
     } catch (const CLI::ParseError& problem) {
-        // Flags after the offending word were not seen by CLI11; --json must shape even this error.
-        globals.json =
-            globals.json || std::any_of(argv + 1, argv + argc, [](std::string_view a) { return a == "--json"; });
         const auto& where = deepest(app_);
         std::string message = printable(problem.what(), 400);
         std::string hint = fmt::format("{} --help", full_name(where));
@@ -121,8 +151,9 @@ int Program::run(int argc, const char* const* argv) {
             if (const auto near = spelling_help(where, extras.front()); !near.empty())
                 hint = fmt::format("did you mean {}?", near);
         }
-        return out.fail(Error(Errc::usage, message).with("hint", hint));
+        return misused(Error(Errc::usage, message).with("hint", hint));
     }
+    if (auto empty = refuse_empty_values(app_); !empty) return misused(std::move(empty.error()));
     if (auto loaded = config.load(globals.config_file); !loaded) return out.fail(loaded.error());
     if (auto opened = open_log(globals); !opened) return out.fail(opened.error());
     if (!selected_) {

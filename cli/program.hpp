@@ -2,12 +2,12 @@
 // declares its options struct, binds it to CLI11 in add_<command>() and does its work in run().
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "cli/cli11.hpp"
 #include "cli/config.hpp"
 #include "cli/output.hpp"
 

@@ -1,8 +1,6 @@
 // What the provisioning commands share.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "cli/program.hpp"
 
 namespace fota::cli {

@@ -1,10 +1,10 @@
 // The slot an image is for, as the commands that sign and verify take it.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 
+#include "cli/cli11.hpp"
 #include "image/image.hpp"
 #include "image/limit.hpp"
 

@@ -2,12 +2,12 @@
 // goes, and what the device must be fit for.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
+#include "cli/cli11.hpp"
 #include "update/types.hpp"
 
 namespace fota::cli {

@@ -76,6 +76,7 @@ struct Built {
     Bytes digest;                     ///< of the hashed region
     Bytes signature;                  ///< as in the image; empty when unsigned
     bool compressed = false;          ///< false also where compression would not have paid
+    std::uint64_t stream_bytes = 0;   ///< of the compressed stream, also of one that would not have paid; 0: none asked
     std::uint64_t payload_bytes = 0;  ///< what went in, without header space
     std::uint64_t stored_bytes = 0;   ///< what the image holds of it: smaller when compressed
     std::uint64_t trailer_size = 0;   ///< bytes imgtool reserves for the trailer; 0 without a slot size
@@ -92,8 +93,9 @@ Result<Built> build(Bytes payload, const SignOptions& options, Signer* signer);
 
 /// The image as a file: `built.image`, and with pad, test or confirm the slot filled up to its trailer.
 Bytes to_binary(const Built& built, const SignOptions& options);
-/// The same as Intel HEX from `address` on; of the trailer only what is not erased. usage: it does not end below 2^32.
-Result<HexFile> to_hex_file(const Built& built, const SignOptions& options, std::uint32_t address);
+/// The same as Intel HEX from `address` on, in pieces; of the trailer only what is not erased. usage, before the first
+/// piece: it does not end below 2^32. Else what `sink` fails with.
+Result<> write_hex(const Built& built, const SignOptions& options, std::uint32_t address, const HexWriter::Sink& sink);
 
 /// build() and to_binary().
 Result<Bytes> sign(BytesView payload, const SignOptions& options, Signer* signer);

@@ -27,6 +27,15 @@ struct Chain {
     Chain& operator=(const Chain&) = delete;
 };
 
+struct Encoder {
+    lzma_stream stream = LZMA_STREAM_INIT;
+
+    Encoder() = default;
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
+    ~Encoder() { lzma_end(&stream); }
+};
+
 /// The dictionary size of the header's first byte (LZMA2's properties byte): 2 or 3 times a power of two.
 std::uint32_t dictionary_of(unsigned code) {
     return (2U | (code & 1U)) << (code / 2 + 11);
@@ -61,15 +70,25 @@ Result<Bytes> compress(BytesView payload, const Compression& options) {
     out.push_back(static_cast<std::uint8_t>(code));
     out.push_back(static_cast<std::uint8_t>((options.pb * 5 + options.lp) * 9 + options.lc));
 
-    // LZMA2 stores what it cannot shrink, with three bytes for each chunk of 64 KiB.
-    out.resize(compression_header_bytes + payload.size() + payload.size() / 1024 + 1024);
-    std::size_t used = compression_header_bytes;
-    const auto result = lzma_raw_buffer_encode(chain.filters.data(), nullptr, payload.data(), payload.size(),
-                                               out.data(), &used, out.size());
-    if (result != LZMA_OK)
+    // LZMA2 stores what it cannot shrink, with three bytes for each chunk of 64 KiB. What is only reserved costs
+    // nothing: memory is taken as the stream grows, beside an encoder that needs 2.5 MiB itself.
+    constexpr std::size_t step = 64 * 1024;
+    out.reserve(compression_header_bytes + payload.size() + payload.size() / 1024 + 1024);
+    Encoder encoder;
+    auto result = lzma_raw_encoder(&encoder.stream, chain.filters.data());
+    encoder.stream.next_in = payload.data();
+    encoder.stream.avail_in = payload.size();
+    while (result == LZMA_OK) {
+        const auto used = out.size();
+        out.resize(used + step);
+        encoder.stream.next_out = out.data() + used;
+        encoder.stream.avail_out = step;
+        result = lzma_code(&encoder.stream, LZMA_FINISH);
+        out.resize(out.size() - encoder.stream.avail_out);
+    }
+    if (result != LZMA_STREAM_END)
         return fail(Errc::internal,
                     fmt::format("expected liblzma to compress, found its error {}", static_cast<int>(result)));
-    out.resize(used);
     return out;
 }
 

@@ -68,33 +68,29 @@ Bytes to_binary(const Built& built, const SignOptions& options) {
     return out;
 }
 
-Result<HexFile> to_hex_file(const Built& built, const SignOptions& options, std::uint32_t address) {
+Result<> write_hex(const Built& built, const SignOptions& options, std::uint32_t address, const HexWriter::Sink& sink) {
     constexpr std::uint64_t address_space = 1ULL << 32;
     const auto length = is_padded(options) ? std::max<std::uint64_t>(options.slot_size, built.image.size())
                                            : std::uint64_t{built.image.size()};
     if (length > address_space - address)
         return fail(Errc::usage, fmt::format("expected an image that ends below 0x100000000, found {} bytes at 0x{:x}",
                                              length, address));
-    HexFile out;
-    const auto add = [&](std::uint64_t offset, Bytes bytes) {
-        auto& last = out.segments;
-        // What follows the image without a gap belongs to its segment.
-        if (!last.empty() && last.back().address + last.back().bytes.size() == address + offset)
-            append(last.back().bytes, bytes);
-        else
-            last.push_back({static_cast<std::uint32_t>(address + offset), std::move(bytes)});
-    };
-    add(0, built.image);
     const auto distance = image_ok_distance(options);
-    if (!is_padded(options) || options.slot_size < built.image.size() + distance) return out;
-    if ((options.test || options.confirm) && has_image_ok(options)) {
-        Bytes image_ok(max_align(options), options.erased_value);
-        if (options.confirm) image_ok[0] = 0x01;
-        add(options.slot_size - distance, std::move(image_ok));
+    const bool magic = is_padded(options) && options.slot_size >= built.image.size() + distance;
+    HexWriter writer(sink, address + (magic ? options.slot_size : std::uint64_t{built.image.size()}));
+    const auto add = [&](std::uint64_t offset, BytesView bytes) {
+        return writer.add(static_cast<std::uint32_t>(address + offset), bytes);
+    };
+    TRY_VOID(add(0, built.image));
+    if (magic) {
+        if ((options.test || options.confirm) && has_image_ok(options)) {
+            Bytes image_ok(max_align(options), options.erased_value);
+            if (options.confirm) image_ok[0] = 0x01;
+            TRY_VOID(add(options.slot_size - distance, image_ok));
+        }
+        TRY_VOID(add(options.slot_size - magic_bytes, magic_for(options)));
     }
-    const auto magic = magic_for(options);
-    add(options.slot_size - magic_bytes, {magic.begin(), magic.end()});
-    return out;
+    return writer.finish();
 }
 
 }  // namespace fota::image

@@ -86,7 +86,8 @@ class Walk {
           bootloader_(bootloader),
           options_(options),
           region_(file.first(static_cast<std::size_t>(parsed.hash_region_length))),
-          hash_(digest(bootloader.hash, region_)) {}
+          hash_(options.known_hash.size() == hash_size(bootloader.hash) ? to_bytes(options.known_hash)
+                                                                        : digest(bootloader.hash, region_)) {}
 
     Result<Verdict> run() {
         TRY_VOID(check_kind());

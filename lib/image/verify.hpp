@@ -25,6 +25,9 @@ struct VerifyOptions {
     bool hardware_keys = false;
     /// The payload of an encrypted image has been decrypted: see decrypt(). Without this an encrypted image is refused.
     bool in_clear = false;
+    /// Of the region, where whoever calls has just computed it from these very bytes: it is not computed once more.
+    /// Empty: it is computed. It stands for the hash of its own length alone.
+    BytesView known_hash{};
     /// Judge as a bootloader that decompresses (Nordic's, overwrite-only). Others refuse a compressed image.
     bool decompression = false;
 };

@@ -82,6 +82,36 @@ class Misspelt(Case):
         self.assertNotIn("\x1b", run.err)
 
 
+class Empty(Case):
+    """A variable that is not set in a build must not turn into another meaning."""
+
+    def test_values_of_options(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "key.pem", expect=0)
+        self.write("payload.bin", b"\x5a" * 100)
+        sign = ("image", "sign", "--key", "key.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "out.bin")
+        for option in ("--encrypt-to", "--security-counter", "--load-address", "--rom-fixed", "--boot-record", "--vid", "--cid",
+                       "--manifest", "--hex-address", "--sig-out", "--slot-size", "--passphrase-file", "--passphrase-env",
+                       "--log-file", "--config"):
+            for words, sentence in (((option, ""), option), ((f"{option}=",), f"expected a value after {option}=, found none")):
+                with self.subTest(words=words):
+                    run = self.run_fotactl(*sign, *words, expect=2)
+                    self.assertIn(sentence, run.err)
+                    self.assertFalse((self.dir / "out.bin").exists())
+        self.run_fotactl(*sign, "--custom-tlv", "0xa0", "", "--custom-tlv", "0xa1", "text", expect=0)
+
+    def test_a_key_to_check_against(self):
+        self.write("image.bin", b"no image")
+        for command in (("image", "verify"), ("push", "--endpoint", "ep", "--dry-run"), ("serial", "update", "--port", "udp:localhost:1")):
+            with self.subTest(command=command):
+                run = self.run_json(*command, "--key", "", "image.bin", expect=2)
+                self.assertIn("expected a value for --key, found an empty one", run.result["error"]["message"])
+                self.run_json(*command, "image.bin", "--key=", expect=2)
+
+    def test_words_behind_two_dashes_are_files(self):
+        run = self.run_fotactl("image", "show", "--", "--key=", expect=3)
+        self.assertIn("found No such file", run.err)
+
+
 class Configuration(Case):
     def settings(self, *args, **options):
         result = self.run_json("config", "show", *args, expect=0, **options).result

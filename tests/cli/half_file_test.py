@@ -37,6 +37,21 @@ class HalfFile(Case):
         self.assertEqual(self.run_limited(100000, True, *args).returncode, 0)
         self.assertGreater((self.dir / "out.bin").stat().st_size, 50000)
 
+    def test_intel_hex_that_is_written_in_pieces(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "key.pem", expect=0)
+        self.write("payload.bin", b"\x5a" * 50000)
+        args = ("image", "sign", "--key", "key.pem", "--version", "1.0.0", "--pad-header", "--hex-address", "0x10000",
+                "payload.bin", "out.hex")
+        for limit in (0, 4096, 40000, 130000):
+            with self.subTest(limit=limit):
+                self.write("out.hex", OLD)
+                self.assertEqual(self.run_limited(limit, True, *args).returncode, -signal.SIGXFSZ)
+                self.assertEqual((self.dir / "out.hex").read_bytes(), OLD)
+                self.assertEqual(self.run_limited(limit, False, *args).returncode, 3)
+                self.assertEqual((self.dir / "out.hex").read_bytes(), OLD)
+        self.assertEqual(self.run_limited(200000, True, *args).returncode, 0)
+        self.assertTrue((self.dir / "out.hex").read_bytes().endswith(b":00000001FF\n"))
+
     def test_key_new(self):
         args = ("key", "new", "--type", "ecdsa-p256", "--out", "key.pem")
         for limit in (0, 10, 100):

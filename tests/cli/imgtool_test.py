@@ -39,6 +39,7 @@ class Case(run_fotactl.Case):
         lines = done.stderr.decode().strip().splitlines()
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith("Error: "), lines[0])
+        return lines[0]
 
 
 class Recorded(Case):
@@ -307,6 +308,15 @@ class LikeImgtool(Case):
         done = self.imgtool("sign", *self.BASE, "--pad-header", "--cid", "", "payload.bin", "none.bin", cwd=self.dir)
         self.assertEqual(done.returncode, 1)
 
+    def test_a_compressed_image_is_not_told_from_a_padded_one_by_test(self):
+        self.write("even.bin", b"\x5a" * 3000)
+        words = ("-x", "0x1000", "--compression", "lzma2")
+        made = {mode: self.sign(mode, *words, source="even.bin", out="out.hex") for mode in ("--pad", "--test", "--confirm")}
+        self.assertEqual(made["--test"], made["--pad"])
+        self.assertNotEqual(made["--confirm"], made["--pad"])
+        self.assertNotEqual(self.sign("--test", *words[:2], source="even.bin", out="out.hex"),
+                            self.sign("--pad", *words[:2], source="even.bin", out="out.hex"))
+
     def test_hex_without_data_is_an_empty_payload(self):
         self.write("empty.bin", b"")
         expected = self.sign(source="empty.bin")
@@ -318,6 +328,110 @@ class LikeImgtool(Case):
         # What stands behind the end record would be lost without a word.
         self.write("more.hex", self.record(0x1000, b"\1") + ":00000001FF\n" + self.record(0x2000, b"\2"))
         self.assertEqual(self.imgtool("sign", *self.BASE, "--pad-header", "more.hex", "none.bin", cwd=self.dir).returncode, 1)
+
+
+# A devicetree as Zephyr writes it, of which imgtool of Nordic's tree takes vendor "nordicsemi.com" and class "nRF9160
+# application": the image is linked for a part of its second partition, seen through the addresses of the flash.
+DEVICETREE = """
+/dts-v1/;
+/ {
+	#address-cells = < 0x1 >;
+	#size-cells = < 0x1 >;
+	chosen {
+		zephyr,code-partition = &slot0_ns;
+	};
+	flash_controller: flash-controller@39000 {
+		reg = < 0x39000 0x1000 >;
+		#address-cells = < 0x1 >;
+		#size-cells = < 0x1 >;
+		ranges = < 0x0 0x800000 0x100000 >;
+		flash0: flash@0 {
+			reg = < 0x0 0x100000 >;
+			#address-cells = < 0x1 >;
+			#size-cells = < 0x1 >;
+			ranges;
+			partitions {
+				compatible = "fixed-partitions";
+				#address-cells = < 0x1 >;
+				#size-cells = < 0x1 >;
+				ranges;
+				boot_partition: partition@0 {
+					reg = < 0x0 0x10000 >;
+				};
+				slot0_partition: partition@10000 {
+					reg = < 0x10000 0x60000 >;
+				};
+				slot1_partition: partition@70000 {
+					reg = < 0x70000 0x60000 >;
+				};
+			};
+		};
+	};
+	slot0_ns: partition@820000 {
+		reg = < 0x820000 0x50000 >;
+	};
+	mcuboot: mcuboot {
+		compatible = "nordic,mcuboot";
+		partitions = < &boot_partition >;
+		images {
+			other {
+				image-index = < 0x1 >;
+				partitions = < &slot1_partition >;
+				uuid-vid = "example.org";
+				uuid-cid = "other";
+			};
+			app {
+				image-index = < 0x0 >;
+				partitions = < &slot1_partition &slot0_partition >;
+				uuid-vid = "example.com", "nordicsemi.com";
+				uuid-cid = "secondary", "nRF9160 application";
+			};
+		};
+	};
+};
+"""
+
+
+class EdtConfig(Case):
+    BASE = ("sign", "-v", "1.0.0", "-H", "0x200", "-S", "0x60000", "--pad-header")
+
+    def sign(self, *words, expect=0, devicetree=DEVICETREE):
+        self.write("zephyr.dts", devicetree)
+        self.write("payload.bin", b"\x01" * 3000)
+        done = self.imgtool(*self.BASE, *words, "payload.bin", "out.bin", cwd=self.dir)
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return (self.dir / "out.bin").read_bytes() if expect == 0 else self.one_sentence(done)
+
+    def test_identifiers_of_the_partition_that_is_linked_for(self):
+        given = self.sign("--vid", "nordicsemi.com", "--cid", "nRF9160 application")
+        self.assertNotEqual(given, self.sign())
+        self.assertEqual(self.sign("--edt-config", "zephyr.dts"), given)
+        for other, words in (("other", ("--vid", "nordicsemi.com", "--cid", "other")),):
+            self.assertEqual(self.sign("--edt-config", "zephyr.dts", "--cid", other), self.sign(*words))
+
+    def test_a_pickle_stands_for_the_text_beside_it(self):
+        (self.dir / "edt.pickle").write_bytes(b"\x80\x04.")
+        self.assertEqual(self.sign("--edt-config", "edt.pickle"),
+                         self.sign("--vid", "nordicsemi.com", "--cid", "nRF9160 application"))
+        (self.dir / "elsewhere").mkdir()
+        (self.dir / "elsewhere" / "edt.pickle").write_bytes(b"\x80\x04.")
+        self.assertIn("expected zephyr.dts beside it", self.sign("--edt-config", "elsewhere/edt.pickle", expect=1))
+        self.sign("--edt-config", "missing.pickle", expect=1)
+
+    def test_the_bootloader_itself_has_none(self):
+        text = DEVICETREE.replace("code-partition = &slot0_ns", "code-partition = &boot_partition")
+        self.assertEqual(self.sign("--edt-config", "zephyr.dts", devicetree=text), self.sign())
+
+    def test_what_imgtool_refuses(self):
+        for old, new, sentence in (
+                ("zephyr,code-partition", "zephyr,flash", "expected zephyr,code-partition in /chosen"),
+                ("< &slot1_partition >", "< &slot0_partition >", "expected one image for the partition at 0x820000"),
+                ("< &slot1_partition >", "< &slot7 >", "nodes of the devicetree"),
+                ('uuid-vid = "example.com", "nordicsemi.com";', "", "app: "),
+                ("/dts-v1/;", "/dts-v1/; {{{", "zephyr.dts")):
+            with self.subTest(old=old, new=new):
+                self.assertIn(sentence, self.sign("--edt-config", "zephyr.dts", expect=1,
+                                                  devicetree=DEVICETREE.replace(old, new)))
 
 
 class Shim(Case):

@@ -190,6 +190,10 @@ class Table(unittest.TestCase):
         self.assertGreater(len(files), 20, "expected the project's sources, found few: the test looks in the wrong place")
         self.assertEqual(violations(files), [], "an edge that the table does not have")
 
+    def test_cli11_comes_through_its_one_header(self):
+        users = [str(path.relative_to(SOURCE)) for path in (SOURCE / "cli").rglob("*.?pp") if "<CLI/" in path.read_text("utf-8")]
+        self.assertEqual(users, ["cli/cli11.hpp"], "which keeps sixty copies of CLI11's constants out of the program")
+
     def test_link_lists_are_the_table(self):
         rows = link_rows((SOURCE / "lib" / "CMakeLists.txt").read_text(encoding="utf-8"))
         self.assertIn("adapters", rows)

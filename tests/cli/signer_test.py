@@ -198,6 +198,14 @@ class ExternalSigner(Case):
             self.assertIn("--sign-with", run.err)
             self.assertFalse((self.dir / "signed.bin").exists())
 
+    def test_an_empty_command_does_not_take_the_next_word(self):
+        self.key("ecdsa-p256")
+        self.write("signer", "#!/bin/sh\ntouch called\n", 0o700)
+        run = self.run_fotactl("image", "sign", "--key", "private.pem", "--sign-with=", "./signer", *SIGN, expect=2)
+        self.assertIn("expected a value after --sign-with=, found none", run.err)
+        self.assertFalse((self.dir / "called").exists())
+        self.assertFalse((self.dir / "signed.bin").exists())
+
     def test_openssl_signs_the_digest(self):
         self.key("ecdsa-p256")
         self.sign("openssl pkeyutl -sign -inkey private.pem", expect=0)

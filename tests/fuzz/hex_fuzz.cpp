@@ -5,6 +5,12 @@ using namespace fota;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto file = image::parse_hex(BytesView(data, size));
+    // The same in two pieces.
+    image::HexReader reader;
+    reader.expect(size);
+    const auto cut = size == 0 ? 0 : data[size / 2] % size;
+    const bool fed = reader.feed(BytesView(data, cut)) && reader.feed(BytesView(data, size).subspan(cut));
+    if ((fed && reader.finish()) != file.has_value()) __builtin_trap();
     if (!file) return 0;
     std::uint64_t end = 0;
     std::uint64_t total = 0;

@@ -102,6 +102,20 @@ std::map<std::string, SignOptions> recipes() {
     };
 }
 
+Result<std::string> hex_text(const Built& built, const SignOptions& options, std::uint32_t address) {
+    std::string out;
+    TRY_VOID(write_hex(built, options, address, [&](std::string_view text) -> Result<> {
+        out += text;
+        return {};
+    }));
+    return out;
+}
+
+Result<HexFile> hex_file(const Built& built, const SignOptions& options, std::uint32_t address) {
+    TRY(const auto text, hex_text(built, options, address));
+    return parse_hex(as_bytes(text));
+}
+
 /// The image in the form of the reference file.
 Result<Bytes> written(const nlohmann::json& each, const SignOptions& options, Signer* signer) {
     const auto payload = load(each.at("payload"));
@@ -109,8 +123,8 @@ Result<Bytes> written(const nlohmann::json& each, const SignOptions& options, Si
     TRY(const auto in, parse_hex(payload));
     TRY(const auto flat, in.flat());
     TRY(const auto built, build(flat, options, signer));
-    TRY(const auto out, to_hex_file(built, options, in.first_address() - options.header_size));
-    return to_bytes(as_bytes(write_hex(out)));
+    TRY(const auto out, hex_text(built, options, in.first_address() - options.header_size));
+    return to_bytes(as_bytes(out));
 }
 
 // Byte for byte what imgtool wrote, for every image that is not encrypted (for those see encrypt_test.cpp).
@@ -408,7 +422,7 @@ TEST(Sign, HexOutputHoldsTheTrailerBehindAGap) {
     opts.align = 16;
     opts.confirm = true;
     const auto built = build(load("payload/p4k.bin"), opts, nullptr).value();
-    const auto hex = to_hex_file(built, opts, 0x10000).value();
+    const auto hex = hex_file(built, opts, 0x10000).value();
     ASSERT_EQ(hex.segments.size(), 2u);
     EXPECT_EQ(hex.first_address(), 0x10000u);
     EXPECT_EQ(hex.segments[1].address, 0x20000u - 32);  // image_ok and magic touch
@@ -417,9 +431,9 @@ TEST(Sign, HexOutputHoldsTheTrailerBehindAGap) {
     opts.align = 4;
     opts.confirm = false;
     opts.pad = true;
-    const auto plain = to_hex_file(built, opts, 0x10000).value();
+    const auto plain = hex_file(built, opts, 0x10000).value();
     EXPECT_EQ(plain.segments[1].address, 0x20000u - 16) << "nothing erased is written";
-    EXPECT_EQ(to_hex_file(built, opts, 0xffff8000).error().code(), Errc::usage);
+    EXPECT_EQ(hex_file(built, opts, 0xffff8000).error().code(), Errc::usage);
 }
 
 TEST(Limit, DefaultSectorsAndModes) {

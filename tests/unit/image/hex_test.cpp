@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "unit/image/vectors.hpp"
 
 namespace fota::image {
@@ -64,6 +66,84 @@ TEST(Hex, RecordsEndAt64KiBAndAtGaps) {
     HexFile last;
     last.segments = {{0xffffffff, Bytes(1)}};
     EXPECT_EQ(parse_hex(as_bytes(write_hex(last)))->end_address(), 1ULL << 32);
+}
+
+TEST(Hex, PiecesOfAnySizeMakeTheSameFile) {
+    const auto text = load("img/hex2hex.hex");
+    const auto whole = parse_hex(text).value();
+    for (const std::size_t size : {1u, 7u, 44u, 1000u}) {
+        HexReader reader;
+        reader.expect(text.size());
+        for (BytesView rest = text; !rest.empty(); rest = rest.subspan(std::min(size, rest.size())))
+            ASSERT_TRUE(reader.feed(rest.first(std::min(size, rest.size()))));
+        const auto file = reader.finish().value();
+        ASSERT_EQ(file.segments.size(), whole.segments.size());
+        EXPECT_TRUE(file.segments[0].bytes == whole.segments[0].bytes) << size;
+        EXPECT_EQ(file.first_address(), whole.first_address());
+    }
+}
+
+TEST(Hex, TheLongestRecordMayComeByteByByte) {
+    const auto text = ":FF000000" + std::string(510, '0') + "01\n" + std::string(end);
+    HexReader reader;
+    for (std::size_t i = 0; i < text.size(); ++i) ASSERT_TRUE(reader.feed(as_bytes(text).subspan(i, 1))) << i;
+    EXPECT_EQ(reader.finish().value().segments[0].bytes, Bytes(255));
+}
+
+TEST(Hex, FaultsAreTheSameWhereverThePiecesEnd) {
+    for (const auto& text :
+         {":0100000001FE\r\n:" + std::string(5000, '0') + "\r\n" + std::string(end), std::string(3000, 'x') + "\n",
+          ":0100000001FE\n" + std::string(end) + "more", std::string("\r\n\n:0100000001FF\n"),
+          std::string(":0100000001FE\n\n"), std::string(end)}) {
+        HexReader reader;
+        Result<> fed;
+        for (std::size_t i = 0; i < text.size() && fed; ++i) fed = reader.feed(as_bytes(text).subspan(i, 1));
+        const auto found = fed ? reader.finish().error().message() : fed.error().message();
+        EXPECT_EQ(found, refusal(text));
+    }
+    EXPECT_NE(refusal(":" + std::string(5000, '0') + "\r\n").find("found 5000"), std::string::npos);
+}
+
+TEST(Hex, OnlyAnEndRecordMayStandForNothing) {
+    const auto read = [](std::string_view text) {
+        HexReader reader;
+        EXPECT_TRUE(reader.feed(as_bytes(text)));
+        return reader.finish(true);
+    };
+    EXPECT_EQ(read("\r\n:00000001ff\r\n").value().segments.size(), 0u);
+    EXPECT_FALSE(read(":020000040001F9\n:00000001FF\n")) << "another record, and still no data";
+    EXPECT_FALSE(read("\n"));
+}
+
+TEST(Hex, IsHandedOverInPiecesAndStopsWhereOneIsRefused) {
+    HexFile file;
+    file.segments = {{0x10000, Bytes(200000, 0x5a)}};
+    std::string out;
+    std::size_t longest = 0;
+    HexWriter writer(
+        [&](std::string_view text) -> Result<> {
+            out += text;
+            longest = std::max(longest, text.size());
+            return {};
+        },
+        file.end_address());
+    // However the data come, the records are the same.
+    auto address = file.segments[0].address;
+    for (BytesView rest = file.segments[0].bytes; !rest.empty();) {
+        const auto part = rest.first(std::min<std::size_t>(rest.size(), 70001));
+        ASSERT_TRUE(writer.add(address, part));
+        rest = rest.subspan(part.size());
+        address += static_cast<std::uint32_t>(part.size());
+    }
+    ASSERT_TRUE(writer.finish());
+    EXPECT_EQ(out, write_hex(file));
+    EXPECT_LT(longest, 40000u);
+
+    int calls = 0;
+    HexWriter full([&](std::string_view) -> Result<> { return ++calls, fail(Errc::file_unwritable, "full"); },
+                   file.end_address());
+    EXPECT_EQ(full.add(0x10000, file.segments[0].bytes).error().code(), Errc::file_unwritable);
+    EXPECT_EQ(calls, 1);
 }
 
 TEST(Hex, RefusesHostileFilesWithTheLine) {

@@ -224,6 +224,17 @@ TEST(Verify, FullPublicKeyNeedsABootloaderWithItsKeyInHardware) {
     EXPECT_EQ(judge(file, other, {.hardware_keys = true}).error().code(), Errc::key_mismatch);
 }
 
+TEST(Verify, AHashThatIsKnownIsNotTakenAgain) {
+    const auto file = load("img/p256-4k.bin");
+    const std::vector keys{public_key("keys/p256.pem")};
+    const auto known = judge(file, keys)->hash;
+    EXPECT_TRUE(judge(file, keys, {.known_hash = known}));
+    const Bytes other(known.size());
+    EXPECT_EQ(judge(file, keys, {.known_hash = other}).error().code(), Errc::image_rejected);
+    EXPECT_TRUE(judge(file, keys, {.known_hash = BytesView(other).first(20)}))
+        << "that of no hash this bootloader knows";
+}
+
 TEST(Verify, FlagsTheBootloaderRefuses) {
     auto file = load("img/unsigned-256.bin");
     const auto with_flags = [&](std::uint8_t low, std::uint8_t high) {
