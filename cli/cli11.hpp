@@ -2,8 +2,8 @@
 //
 // CLI11 2.1 makes eight ready validators (CLI::ExistingFile, CLI::PositiveNumber, ...) in every file that includes it.
 // No command uses them, and yet each of some sixty files would construct and destroy its own eight at every start of
-// the program: a third of the instructions of a short command, in code and data that lie all over the program and so
-// count for 2 MiB of its memory. Here they become null pointers, which cost nothing. Other releases are taken as they
+// the program: a quarter of the instructions of a short command, in code and data that lie all over the program and so
+// count for 1 MiB of its memory. Here they become null pointers, which cost nothing. Other releases are taken as they
 // are.
 #pragma once
 
