@@ -83,8 +83,9 @@ struct Delivery {
     };
     End end = End::complete;
     DeliveryProgress progress;
-    lwm2m::Status last{};          ///< code of the last answer
-    std::uint32_t block_size = 0;  ///< the size that was used in the end
+    lwm2m::Status last{};               ///< code of the last answer
+    std::optional<std::uint32_t> most;  ///< with 4.13: the largest package it takes, where it says so (Size1)
+    std::uint32_t block_size = 0;       ///< the size that was used in the end
 };
 
 /// A push that an earlier run left in the middle, of whatever image, as far as its journal knows.

@@ -348,6 +348,9 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         progress.retransmissions += static_cast<std::uint64_t>(reply->resends);
         progress.payload_bytes += sent * static_cast<std::uint64_t>(reply->resends + 1);
         out.last = reply->message.code;
+        out.most = reply->message.code == coap::Code::request_entity_too_large
+                       ? reply->message.uint_option(coap::OptionNumber::size1)
+                       : std::optional<std::uint32_t>();
         const auto before = sender.acknowledged();
         const auto step = sender.on_reply(reply->message, reply->resends);
         if (sender.acknowledged() > before) {

@@ -95,6 +95,7 @@ class Runner {
     std::uint64_t told_serial_ = 0;  ///< registration in which it was told last
     Instant told_at_{};
     std::uint32_t block_size_ = policy_.block_size;  ///< smaller once the device asked for that
+    std::string uri_;                                ///< that the device fetches from
     int pull_failures_ = 0;                          ///< in a row; each makes the next pause longer
 };
 

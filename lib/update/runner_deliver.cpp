@@ -225,6 +225,7 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
         CO_TRY(offer, link_.offer({package(), policy_.advertise, transfer.token}));
     }
     if (offer) uri = offer->uri();
+    uri_ = uri;
     CO_TRY_VOID(journal_.transfer(attempt_->id, transfer));
     if (plan.resume) {
         observer_.remark("the device goes on fetching");

@@ -82,7 +82,8 @@ awaitable<void> Device::fetch_package(std::uint32_t fetch) {
             if (connected.index() == 0 && std::get<0>(connected)) peer = *std::get<0>(connected);
             fetch_peer_ = peer;
         }
-        result = UpdateResult::connection_lost;
+        const bool unresolved = !peer && has(Quirk::unknown_host);
+        result = unresolved ? UpdateResult::update_failed : UpdateResult::connection_lost;
         if (peer && alive()) {
             result = co_await fetch_blocks(fetch, from, *peer, address->path);
         }

@@ -72,6 +72,14 @@ TEST(ChooseMethod, PushUnlessAskedOrThereIsNoOtherWay) {
     EXPECT_FALSE(choose_method({1, {}}, pull, true));
     EXPECT_FALSE(choose_method({2, {{0}}}, pull, true));  // coaps is not among them
     EXPECT_TRUE(choose_method({2, {{0}}}, pull, false));
+    Policy push;
+    push.method = Method::push;
+    EXPECT_EQ(choose_method({1, {}}, push, true), Method::push);
+    EXPECT_EQ(choose_method({}, push, true), Method::push);
+    const auto refused = choose_method({0, {}}, push, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Errc::device_refused);
+    EXPECT_TRUE(refused.error().text().contains("--method pull"));
     EXPECT_FALSE(choose_method({2, {{0, 1}}}, web, true));
 }
 
