@@ -17,6 +17,8 @@ using coap::OptionNumber;
 using lwm2m::UpdateResult;
 using namespace asio::experimental::awaitable_operators;
 
+constexpr Milliseconds check_time{20'000};
+
 struct PackageAddress {
     bool secure = false;
     std::string server;  ///< HOST:PORT
@@ -90,6 +92,8 @@ awaitable<void> Device::fetch_package(std::uint32_t fetch) {
         if (fetch_peer_ && !same) from.drop(*fetch_peer_);
         fetch_peer_.reset();
     }
+    // Quirk late-verdict: a package that was fetched is looked at as late as one that was pushed.
+    if (has(Quirk::late_verdict)) check_due_ = clock_.now() + check_time;
     if (under_way(fetch) && result != UpdateResult::initial) objects_.firmware().fetch_failed(result);
     report_state();
     wake();

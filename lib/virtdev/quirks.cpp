@@ -117,6 +117,7 @@ std::span<const QuirkInfo> all_quirks() {
          "registers in blocks of 32 bytes, and lists its objects in every Update (Anjay)"},
         {no_accept, "no-accept", "ignores Accept and answers reads in TLV (wakaama)"},
         {senml_cbor_only, "senml-cbor-only", "answers every read in SenML CBOR, whatever was asked for"},
+        {no_observe, "no-observe", "answers an observation as a plain read, and tells nothing by itself"},
         {reads_in_blocks, "reads-in-blocks",
          "answers reads 16 bytes at a time, and all else with 5.03 until one is read to its end (Anjay)"},
         {queue_mode, "queue-mode", "sleeps 10 s after the last message until its next Update"},

@@ -103,6 +103,7 @@ enum class Quirk : std::uint8_t {
     blocked_register,
     no_accept,
     senml_cbor_only,
+    no_observe,
     reads_in_blocks,
     queue_mode,
     count_,
