@@ -83,6 +83,15 @@ TEST(ChooseMethod, PushUnlessAskedOrThereIsNoOtherWay) {
     EXPECT_FALSE(choose_method({2, {{0, 1}}}, web, true));
 }
 
+TEST(ChooseMethod, WhatAFetchEndedWithSaysWhatToLookAt) {
+    const auto* uri = "coap://files.example.com:5683/app.bin";
+    EXPECT_TRUE(fetch_advice(7, uri).contains(uri));
+    EXPECT_TRUE(fetch_advice(8, uri).contains("check files.example.com:5683, and that the device has a DNS server"));
+    EXPECT_TRUE(fetch_advice(9, uri).contains("no client for the scheme of coap://"));
+    EXPECT_EQ(fetch_advice(5, uri), "");
+    EXPECT_TRUE(fetch_advice(8, "odd").contains("check odd"));
+}
+
 TEST(Condition, IsRefusedOnlyForWhatWasAskedAndTold) {
     Policy policy;
     policy.min_battery = 30;
