@@ -257,7 +257,8 @@ class Pull(Bench):
 
     def test_a_query_in_the_uri_is_warned_of(self):
         # Nothing registers: what is said comes first.
-        words = self.arguments("2.0.0.bin", "--package-uri", "coap://files.example.com/app.bin?v=2", "--wait", "1s")
+        words = self.arguments("2.0.0.bin", "--package-uri", "coap://files.example.com/app.bin?v=2")
+        words[words.index("--wait") + 1] = "1s"
         run = self.run_json(*words, expect=6)
         self.assertEqual([event["code"] for event in run.events if event["event"] == "warning"], ["package-uri-query"])
         run = self.run_fotactl(*words, expect=6)
