@@ -242,9 +242,21 @@ Result<Prepared> prepare(Program& program, const Options& options) {
     return out;
 }
 
+/// What may go wrong and need not: said once, before the first device.
+void warn_of_uri(Output& out, const std::string& uri) {
+    if (!uri.contains('?')) return;
+    const std::string message =
+        "expected a package URI without a query, found one with \"?\": some clients (Zephyr's) leave the query out "
+        "when "
+        "they fetch, and ask your server for another file";
+    out.warn(fmt::format("{}  {}", out.styled(Style::yellow, "warning", false), message));
+    out.event("warning", {{"code", "package-uri-query"}, {"message", message}});
+}
+
 int run(Program& program, const Options& options) {
     auto prepared = prepare(program, options);
     if (!prepared) return program.out.fail(prepared.error());
+    warn_of_uri(program.out, prepared->job.policy.package_uri);
     if (options.dry_run) return dry_run(program, prepared->job);
     return run_push(program.out, prepared->job);
 }

@@ -9,6 +9,18 @@
 
 namespace fota::coap {
 
+namespace {
+
+/// With one token for a whole transfer, a response of its own may belong to a block that was answered before: its copy,
+/// or the answer to a repeated request. (A response in an acknowledgement is told apart by its message id.)
+bool is_of_earlier_block(const Message& request, const Message& response) {
+    const auto sent = request.block1();
+    const auto answered = response.block1();
+    return sent && answered && answered->num < sent->num && answered->offset() < sent->offset();
+}
+
+}  // namespace
+
 struct MessageLayer::Exchange {
     SessionId session;
     Message message;
@@ -272,6 +284,7 @@ void MessageLayer::receive_response(Instant now, SessionId session, std::size_t 
     const auto found = exchanges_.find(id);
     if (found == exchanges_.end()) return;
     vouch_for(session);
+    if (is_of_earlier_block(found->second->message, message)) return;
     Reply reply{std::move(message), to_ms(now - found->second->begun), found->second->resends,
                 to_ms(now - found->second->sent)};
     finish(id, std::move(reply));

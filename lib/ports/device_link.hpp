@@ -83,8 +83,9 @@ struct Delivery {
     };
     End end = End::complete;
     DeliveryProgress progress;
-    lwm2m::Status last{};          ///< code of the last answer
-    std::uint32_t block_size = 0;  ///< the size that was used in the end
+    lwm2m::Status last{};               ///< code of the last answer
+    std::optional<std::uint32_t> most;  ///< with 4.13: the largest package it takes, where it says so (Size1)
+    std::uint32_t block_size = 0;       ///< the size that was used in the end
 };
 
 /// A push that an earlier run left in the middle, of whatever image, as far as its journal knows.
@@ -126,6 +127,23 @@ class Offer {
     virtual boost::asio::awaitable<bool> await_request(std::uint64_t after, Instant deadline) = 0;
 };
 
+/// An observation (RFC 7641) that only ever ends a wait early: notifications get lost, and a device may end it without
+/// a word. It ends with the registration; destroyed before, the device learns so from the reset to its next
+/// notification.
+class Watch {
+  public:
+    virtual ~Watch() = default;
+    /// False once the device has registered anew, or has ended it.
+    virtual bool alive() const = 0;
+    /// Notifications so far.
+    virtual std::uint64_t told() const = 0;
+    /// Until told() > `after`, it is not alive() any more, the device is heard of (Register, Update), the deadline, or
+    /// cancelled.
+    virtual boost::asio::awaitable<void> await_told(std::uint64_t after, Instant deadline) = 0;
+    /// Tells the device, as far as it listens.
+    virtual boost::asio::awaitable<void> end() = 0;
+};
+
 class DeviceLink {
   public:
     virtual ~DeviceLink() = default;
@@ -151,6 +169,10 @@ class DeviceLink {
     /// be expected, one after the other, until one is answered otherwise. True: one was, and what it held of that
     /// package is gone. Errors: as above.
     virtual boost::asio::awaitable<Result<bool>> end_transfer(UnfinishedTransfer) { co_return false; }
+    /// Observes one resource. device_refused where the device, or this link, does not do so. Errors: as above.
+    virtual boost::asio::awaitable<Result<std::unique_ptr<Watch>>> watch(lwm2m::Path path) {
+        co_return fail(Errc::device_refused, "expected a link that observes, found one that only asks: " + path.text());
+    }
     /// The URI is good once the device has registered; before that an offer serves a device that has one already.
     /// Errors: usage when the URI would be longer than lwm2m::longest_package_uri.
     virtual Result<std::unique_ptr<Offer>> offer(OfferRequest request) = 0;

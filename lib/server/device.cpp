@@ -219,14 +219,22 @@ awaitable<Result<ports::Answer>> Device::read(lwm2m::Path path, coap::Format acc
             co_return fail(
                 Errc::message_malformed,
                 fmt::format("expected a value of at most {} bytes at {}, found more", longest_value, path.text()));
-        message.set_block(coap::OptionNumber::block2, {block->num + 1, false, block->szx});
+        // The device may go on in smaller blocks than it began with: what counts is where the next one stands (RFC 7959
+        // section 2.4).
+        const auto offset = answer.payload.size();
+        if (offset % block->size() != 0)
+            co_return fail(Errc::message_malformed,
+                           fmt::format("expected a whole number of blocks of {} bytes of {}, found {} bytes",
+                                       block->size(), path.text(), offset));
+        const auto wanted = static_cast<std::uint32_t>(offset / block->size());
+        message.set_block(coap::OptionNumber::block2, {wanted, false, block->szx});
         auto next = co_await request(message);
         if (!next) co_return Failure(std::move(next.error()));
-        const auto expected = block->num + 1;
         block = next->message.block2();
-        if (!coap::is_success(next->message.code) || !block || block->num != expected)
+        if (!coap::is_success(next->message.code) || !block || block->offset() != offset ||
+            next->message.payload.empty())
             co_return fail(Errc::message_malformed,
-                           fmt::format("expected block {} of {}, found another answer", expected, path.text()));
+                           fmt::format("expected block {} of {}, found another answer", wanted, path.text()));
         append(answer.payload, next->message.payload);
     }
     co_return answer;
@@ -340,6 +348,9 @@ awaitable<Result<ports::Delivery>> Device::deliver(ports::DeliveryRequest wish) 
         progress.retransmissions += static_cast<std::uint64_t>(reply->resends);
         progress.payload_bytes += sent * static_cast<std::uint64_t>(reply->resends + 1);
         out.last = reply->message.code;
+        out.most = reply->message.code == coap::Code::request_entity_too_large
+                       ? reply->message.uint_option(coap::OptionNumber::size1)
+                       : std::optional<std::uint32_t>();
         const auto before = sender.acknowledged();
         const auto step = sender.on_reply(reply->message, reply->resends);
         if (sender.acknowledged() > before) {

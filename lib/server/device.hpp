@@ -35,12 +35,15 @@ class Device final : public ports::DeviceLink {
     boost::asio::awaitable<Result<ports::Answer>> execute(lwm2m::Path path, std::string arguments) override;
     boost::asio::awaitable<Result<ports::Delivery>> deliver(ports::DeliveryRequest request) override;
     boost::asio::awaitable<Result<bool>> end_transfer(ports::UnfinishedTransfer left) override;
+    boost::asio::awaitable<Result<std::unique_ptr<ports::Watch>>> watch(lwm2m::Path path) override;
     Result<std::unique_ptr<ports::Offer>> offer(ports::OfferRequest request) override;
 
     /// Observes (RFC 7641): `told` gets each newer notification, or nullopt for one too large for a message, which is
     /// to be read. The answer is the value at the beginning. Ends with the registration, or with stop_observing().
     using Told = std::function<void(std::optional<ports::Answer>)>;
-    boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told);
+    boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told) {
+        return observe(std::move(path), accept, std::move(told), coap::Token::of(random_()));
+    }
     boost::asio::awaitable<void> stop_observing(lwm2m::Path path);
 
     /// Of its last registration; 0 before the first and after it deregistered.
@@ -64,6 +67,11 @@ class Device final : public ports::DeviceLink {
     bool notified(const coap::Message& message);
 
   private:
+    class OwnWatch;
+    boost::asio::awaitable<Result<ports::Answer>> observe(lwm2m::Path path, coap::Format accept, Told told,
+                                                          coap::Token token);
+    bool observes(const coap::Token& token) const;
+    boost::asio::awaitable<void> stop_observing(coap::Token token);
     /// One exchange with where it is now; given up at once when it turns up in another session.
     boost::asio::awaitable<Result<coap::Reply>> exchange(coap::Message message, coap::Retry retry);
     boost::asio::awaitable<Result<coap::Reply>> request(coap::Message message);

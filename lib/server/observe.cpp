@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <memory>
 
 #include "server/device.hpp"
 
 namespace fota::server {
 
 using boost::asio::awaitable;
+using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -22,11 +25,10 @@ bool is_newer(std::uint32_t sequence, std::uint32_t known, bool long_ago) {
 
 }  // namespace
 
-awaitable<Result<ports::Answer>> Device::observe(lwm2m::Path path, coap::Format accept, Told told) {
+awaitable<Result<ports::Answer>> Device::observe(lwm2m::Path path, coap::Format accept, Told told, coap::Token token) {
     if (observations_.size() >= most_observations)
         co_return fail(Errc::internal,
                        fmt::format("expected at most {} observations of a device, found more", most_observations));
-    const auto token = coap::Token::of(random_());
     auto message = coap::make_request(coap::Code::get, full_path(path));
     message.token = token;
     message.add_uint(coap::OptionNumber::observe, 0);
@@ -77,13 +79,66 @@ bool Device::notified(const coap::Message& message) {
 awaitable<void> Device::stop_observing(lwm2m::Path path) {
     const auto found = std::ranges::find(observations_, path, &Observation::path);
     if (found == observations_.end()) co_return;
-    auto message = coap::make_request(coap::Code::get, full_path(path));
+    const auto token = found->token;
+    co_await stop_observing(token);
+}
+
+awaitable<void> Device::stop_observing(coap::Token token) {
+    const auto found = std::ranges::find(observations_, token, &Observation::token);
+    if (found == observations_.end()) co_return;
+    auto message = coap::make_request(coap::Code::get, full_path(found->path));
     message.token = found->token;
     message.add_uint(coap::OptionNumber::observe, 1);
     message.add_uint(coap::OptionNumber::accept, static_cast<std::uint32_t>(found->accept));
     observations_.erase(found);
     // Best effort: a device that does not hear it learns from the reset that its next notification is answered with.
     (void)co_await exchange(std::move(message), {Milliseconds(1'000), 0, Milliseconds(1'000)});
+}
+
+bool Device::observes(const coap::Token& token) const {
+    return std::ranges::find(observations_, token, &Observation::token) != observations_.end();
+}
+
+class Device::OwnWatch final : public ports::Watch {
+  public:
+    OwnWatch(Device& device, coap::Token token, std::shared_ptr<const std::uint64_t> told)
+        : device_(device), token_(std::move(token)), told_(std::move(told)) {}
+    ~OwnWatch() override {
+        std::erase_if(device_.observations_, [this](const auto& each) { return each.token == token_; });
+    }
+    bool alive() const override { return device_.observes(token_); }
+    std::uint64_t told() const override { return *told_; }
+    awaitable<void> await_told(std::uint64_t after, Instant deadline) override {
+        const auto awake = device_.awake_serial_;
+        while (*told_ <= after && alive() && device_.awake_serial_ == awake && device_.clock_.now() < deadline) {
+            co_await (device_.signal_.wait() || device_.clock_.sleep_until(deadline));
+            const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != boost::asio::cancellation_type::none) co_return;
+        }
+    }
+    awaitable<void> end() override { return device_.stop_observing(token_); }
+
+  private:
+    Device& device_;
+    coap::Token token_;
+    std::shared_ptr<const std::uint64_t> told_;
+};
+
+awaitable<Result<std::unique_ptr<ports::Watch>>> Device::watch(lwm2m::Path path) {
+    const auto token = coap::Token::of(random_());
+    auto count = std::make_shared<std::uint64_t>(0);
+    // Named, since GCC 12 destroys temporaries of an awaited expression twice.
+    Told told = [this, count](const auto&) {
+        ++*count;
+        signal_.notify();
+    };
+    auto observing = observe(path, coap::Format::text, std::move(told), token);
+    const auto answer = co_await std::move(observing);
+    if (!answer) co_return Failure(answer.error());
+    if (!answer->ok())
+        co_return fail(Errc::device_refused, fmt::format("expected {} to observe {}, found {}", name_, path.text(),
+                                                         lwm2m::status_text(answer->code)));
+    co_return std::unique_ptr<ports::Watch>(std::make_unique<OwnWatch>(*this, token, std::move(count)));
 }
 
 }  // namespace fota::server

@@ -56,12 +56,18 @@ Result<lwm2m::FirmwareObject> choose_object(const lwm2m::RegistrationParameters&
 
 Result<Method> choose_method(const DeliveryFacts& device, const Policy& policy, bool secure) {
     const bool external = !policy.package_uri.empty();
-    if (policy.method == Method::push && !external) return Method::push;
+    if (policy.method == Method::push && !external) {
+        if (device.delivery != pull_only) return Method::push;
+        return fail(Errc::device_refused,
+                    "expected a device that takes pushed packages (5/x/9 is 1 or 2), found 0: it only fetches them "
+                    "(--method pull)");
+    }
     const bool asked = policy.method == Method::pull || external;
     if (!asked && device.delivery != pull_only) return Method::push;
     if (device.delivery == push_only)
         return fail(Errc::device_refused,
-                    "expected a device that fetches packages (5/x/9 is 0 or 2), found 1: it takes pushed ones only");
+                    "expected a device that fetches packages (5/x/9 is 0 or 2), found 1: it takes pushed ones only "
+                    "(--method push)");
     const auto protocol =
         external ? lwm2m::protocol_of(policy.package_uri) : std::optional<std::int64_t>(secure ? 1 : 0);
     const bool offered = !device.protocols || device.protocols->empty() ||
@@ -72,6 +78,24 @@ Result<Method> choose_method(const DeliveryFacts& device, const Policy& policy, 
                 fmt::format("expected a device that fetches over {} ({} in 5/x/8), found protocols {}",
                             protocol ? names[*protocol] : std::string_view("this scheme"), protocol.value_or(-1),
                             listed(*device.protocols)));
+}
+
+std::string fetch_advice(std::int64_t update_result, const std::string& uri) {
+    const auto begin = std::min(uri.size(), uri.find("://") == std::string::npos ? 0 : uri.find("://") + 3);
+    const auto host = printable(std::string_view(uri).substr(begin, uri.find('/', begin) - begin));
+    switch (static_cast<lwm2m::UpdateResult>(update_result)) {
+        case lwm2m::UpdateResult::invalid_uri:
+            return fmt::format("; the device does not take {} for a URI it can fetch from", printable(uri));
+        case lwm2m::UpdateResult::update_failed:
+            return fmt::format(
+                "; so do clients that cannot resolve the host: check {}, and that the device has a DNS "
+                "server, or give an address",
+                host);
+        case lwm2m::UpdateResult::unsupported_protocol:
+            return fmt::format("; the device has no client for the scheme of {}", printable(uri));
+        default:
+            return {};
+    }
 }
 
 std::optional<Error> condition_fault(const ConditionFacts& device, const Policy& policy) {

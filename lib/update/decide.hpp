@@ -68,6 +68,9 @@ bool resumes_as(const std::optional<OpenAttempt>& attempt, Method method) noexce
 /// Whether a downloaded package of which only the Result is known can be retried (connection lost, busy) or not.
 bool retry_helps(std::int64_t update_result) noexcept;
 
+/// What to look at when the device could not fetch from `uri`, beginning with "; "; "" where its Result says no more.
+std::string fetch_advice(std::int64_t update_result, const std::string& uri);
+
 /// Whether a Result says that this package will never do here: no space, damaged, of no kind it takes, a bad URI.
 bool is_verdict(std::int64_t update_result) noexcept;
 

@@ -162,11 +162,10 @@ awaitable<Result<std::optional<std::vector<std::int64_t>>>> DeviceView::integers
     co_return std::optional(std::move(out));
 }
 
-awaitable<Result<DeliveryFacts>> DeviceView::delivery() {
+awaitable<Result<DeliveryFacts>> DeviceView::delivery(bool protocols) {
     DeliveryFacts out;
     CO_TRY(out.delivery, co_await integer(object_.delivery()));
-    // Only a URI has a protocol.
-    if (out.delivery == 1) co_return out;
+    if (!protocols || out.delivery == 1) co_return out;
     CO_TRY(out.protocols, co_await integers(object_.protocols()));
     co_return out;
 }

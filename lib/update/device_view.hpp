@@ -45,7 +45,8 @@ class DeviceView {
     /// Every value of a resource with instances; nullopt when the device refuses to tell or tells nonsense.
     boost::asio::awaitable<Result<std::optional<std::vector<lwm2m::Entry>>>> entries(lwm2m::Path path);
     boost::asio::awaitable<Result<std::optional<std::vector<std::int64_t>>>> integers(lwm2m::Path path);
-    boost::asio::awaitable<Result<DeliveryFacts>> delivery();
+    /// `protocols`: whether it is asked for those, which only a URI has.
+    boost::asio::awaitable<Result<DeliveryFacts>> delivery(bool protocols);
     /// Whether a package is installed as soon as it is there, without Execute (5/0/14). Asked only of an object that
     /// has the resource.
     boost::asio::awaitable<Result<bool>> automatic();

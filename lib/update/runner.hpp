@@ -37,6 +37,20 @@ class Runner {
     template <class T>
     using Awaitable = boost::asio::awaitable<Result<T>>;
 
+    /// State, told by the device itself where it does so.
+    struct StateWatch {
+        std::unique_ptr<ports::Watch> watch;
+        std::uint64_t seen = 0;  ///< notifications before State was last read
+        bool tried = false;
+        bool fresh = false;  ///< just begun: what was read before is older
+
+        bool alive() const { return watch && watch->alive(); }
+        void before_read() {
+            fresh = false;
+            if (watch) seen = watch->told();
+        }
+    };
+
     Awaitable<void> await_device();
     Awaitable<void> prepare(const DeviceFacts& facts);
     Awaitable<void> announce_terms();
@@ -46,11 +60,15 @@ class Runner {
     Awaitable<void> reboot();
     Awaitable<std::optional<std::uint64_t>> stored_now();
     Awaitable<std::int64_t> settled_state();
+    Awaitable<std::int64_t> follow_state(StateWatch& told);
     Awaitable<ports::Delivery> deliver(const Deliver& plan);
     Awaitable<ports::Delivery> push(const Deliver& plan);
     Awaitable<ports::Delivery> pull(const Deliver& plan);
-    Awaitable<bool> await_fetching(ports::Offer* offer, std::uint64_t requests, Instant deadline);
+    Awaitable<bool> await_fetching(ports::Offer* offer, std::uint64_t requests, const StateWatch* told,
+                                   Instant deadline);
+    Awaitable<void> watch_state(StateWatch& told);
     Awaitable<ports::Delivery> await_fetched(ports::Offer* offer);
+    Awaitable<ports::Delivery> follow_fetch(ports::Offer* offer, StateWatch& told);
     Awaitable<std::optional<Outcome>> refused_after_transfer(std::int64_t state);
     Awaitable<Outcome> execute();
     Awaitable<void> tell_to_execute();
@@ -95,6 +113,7 @@ class Runner {
     std::uint64_t told_serial_ = 0;  ///< registration in which it was told last
     Instant told_at_{};
     std::uint32_t block_size_ = policy_.block_size;  ///< smaller once the device asked for that
+    std::string uri_;                                ///< that the device fetches from
     int pull_failures_ = 0;                          ///< in a row; each makes the next pause longer
 };
 

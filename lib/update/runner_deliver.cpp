@@ -22,6 +22,8 @@ constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 /// How long a device may take to look at a complete package before State leaves 1.
 constexpr Milliseconds longest_check{60'000};
 constexpr Milliseconds state_poll{2'000};
+/// Where the device tells by itself: its notifications are confirmable as a rule, and yet may be lost.
+constexpr Milliseconds watched_poll{10'000};
 /// Block progress is journaled at most this often; it may be lost.
 constexpr Milliseconds journal_interval{1'000};
 constexpr std::uint64_t journal_bytes = 64 * 1024;
@@ -33,6 +35,7 @@ constexpr std::uint32_t most_candidates = 257;
 constexpr std::size_t secret_size = 16;
 /// While the device fetches nothing: how often its State is read.
 constexpr Milliseconds pull_poll{15'000};
+constexpr Milliseconds watched_pull_poll{45'000};
 constexpr Milliseconds pull_pause{5'000};
 constexpr Milliseconds longest_reboot{180'000};
 constexpr Milliseconds longest_foreign_fetch{6 * 3600 * 1000};
@@ -227,6 +230,7 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
         CO_TRY(offer, link_.offer({package(), policy_.advertise, transfer.token}));
     }
     if (offer) uri = offer->uri();
+    uri_ = uri;
     CO_TRY_VOID(journal_.transfer(attempt_->id, transfer));
     if (plan.resume) {
         observer_.remark("the device goes on fetching");
@@ -255,13 +259,30 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
     co_return end;
 }
 
-/// Until it fetches more than `requests` (true), or, if it sleeps at times, is heard of: it listens for seconds only,
-/// and what is wanted of it is asked at once.
-awaitable<Result<bool>> Runner::await_fetching(ports::Offer* offer, std::uint64_t requests, Instant deadline) {
+/// Has the device tell when State changes, where it does so; asked once. One that sleeps at times is asked when it is
+/// heard of, and what it would tell meanwhile it does not send.
+awaitable<Result<>> Runner::watch_state(StateWatch& told) {
+    const auto* registration = link_.registration();
+    if (told.tried || registration == nullptr || registration->parameters.queue_mode) co_return Result<>{};
+    told.tried = true;
+    auto begun = co_await link_.watch(object_.state());
+    if (!begun && begun.error().code() == Errc::cancelled) co_return Failure(begun.error());
+    if (!begun) co_return Result<>{};
+    told.watch = std::move(*begun);
+    told.fresh = true;
+    co_return Result<>{};
+}
+
+/// Until it fetches more than `requests` (true), it tells that State has changed, or, if it sleeps at times, it is
+/// heard of: it listens for seconds only, and what is wanted of it is asked at once.
+awaitable<Result<bool>> Runner::await_fetching(ports::Offer* offer, std::uint64_t requests, const StateWatch* told,
+                                               Instant deadline) {
     const auto* registration = link_.registration();
     const bool sleeps = registration != nullptr && registration->parameters.queue_mode;
-    bool more = false;
-    if (offer == nullptr) {
+    const bool watched = told != nullptr && told->alive();
+    if (offer == nullptr && watched) {
+        co_await told->watch->await_told(told->seen, deadline);
+    } else if (offer == nullptr) {
         const auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
         if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
     } else if (sleeps) {
@@ -269,19 +290,30 @@ awaitable<Result<bool>> Runner::await_fetching(ports::Offer* offer, std::uint64_
         auto waking = link_.await_awake(link_.awake_serial(), deadline);
         auto fetching = offer->await_request(requests, deadline);
         co_await (std::move(waking) || std::move(fetching));
-        more = offer->progress().requests > requests;
+    } else if (watched) {
+        auto telling = told->watch->await_told(told->seen, deadline);
+        auto fetching = offer->await_request(requests, deadline);
+        co_await (std::move(telling) || std::move(fetching));
     } else {
-        more = co_await offer->await_request(requests, deadline);
+        co_await offer->await_request(requests, deadline);
     }
     const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != boost::asio::cancellation_type::none)
         co_return fail(Errc::cancelled, "the transfer was cancelled");
+    const bool more = offer != nullptr && offer->progress().requests > requests;
     co_return more;
 }
 
 /// Until State says what became of it. The blocks served are the progress; State is asked when they pause, and always
-/// of a server that is not ours.
+/// of a server that is not ours; where the device tells by itself it is asked less often.
 awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
+    StateWatch told;
+    auto end = co_await follow_fetch(offer, told);
+    if (told.alive() && end) co_await told.watch->end();
+    co_return end;
+}
+
+awaitable<Result<ports::Delivery>> Runner::follow_fetch(ports::Offer* offer, StateWatch& told) {
     ports::Delivery out;
     auto& progress = out.progress;
     progress.total = package().size();
@@ -294,6 +326,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
     std::uint64_t furthest = 0;
     std::uint64_t requests = 0;
     int wakings = 0;
+    bool tells_stored = false;
     for (;;) {
         bool more = false;
         if (link_.asleep() && wakings < ports::most_wakings) {
@@ -304,7 +337,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
             const auto longest = policy_.wait.value_or(ports::longest_sleep(*link_.registration()));
             say_asleep(longest);
             const auto before = link_.awake_serial();
-            CO_TRY(more, co_await await_fetching(offer, requests, clock_.now() + longest));
+            CO_TRY(more, co_await await_fetching(offer, requests, nullptr, clock_.now() + longest));
             if (!more && link_.awake_serial() == before)
                 co_return fail(Errc::device_absent, fmt::format("expected {} to wake within {}, it did not",
                                                                 link_.endpoint(), human_duration(longest)));
@@ -315,7 +348,14 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
             // The last block has been sent: State changes as soon as the package was looked at.
             const bool sent = offer != nullptr && offer->progress().bytes == progress.total;
             if (sent && offer->progress().requests > 0) pause = state_poll;
-            CO_TRY(more, co_await await_fetching(offer, requests, clock_.now() + pause));
+            // How far it got with someone else's server is asked for and never told.
+            const bool told_enough = told.alive() && !tells_stored;
+            if (told_enough && offer == nullptr)
+                pause = std::clamp(policy_.stall / 3, pull_poll, watched_pull_poll);
+            else if (told_enough)
+                pause = watched_poll;
+            if (told.fresh) pause = Milliseconds(0);
+            CO_TRY(more, co_await await_fetching(offer, requests, &told, clock_.now() + pause));
         }
         if (more) {
             const auto& fetched = offer->progress();
@@ -338,6 +378,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
             observer_.progress(progress);
             continue;
         }
+        told.before_read();
         const auto answer = co_await link_.read(object_.state(), lwm2m::Format::text);
         if (!answer && answer.error().code() == Errc::cancelled) co_return Failure(answer.error());
         if (answer && answer->ok()) {
@@ -351,9 +392,15 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
                 co_return out;
             }
             if (state != downloading) co_return out;
+            // Told from now on, unless blocks of ours are still to come: those say more.
+            const bool all_sent = offer == nullptr || offer->progress().bytes == progress.total;
+            if (all_sent) {
+                CO_TRY_VOID(co_await watch_state(told));
+            }
             if (offer == nullptr) {
                 // How far it got with someone else's server only our own object tells.
                 CO_TRY(const auto stored, co_await stored_now());
+                tells_stored = stored.has_value();
                 const bool further = stored && *stored > furthest && *stored <= progress.total;
                 const bool untold = !stored && clock_.now() - begun < longest_foreign_fetch;
                 if (further || untold) last_progress = clock_.now();
@@ -370,6 +417,7 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
         if (serial() != serial_seen) {
             serial_seen = serial();
             last_progress = clock_.now();
+            told.tried = false;  // the device has forgotten it
         }
         progress.paused = true;
         observer_.progress(progress);
@@ -392,8 +440,16 @@ awaitable<Result<ports::Delivery>> Runner::await_fetched(ports::Offer* offer) {
 /// State once it has left 1: some clients check the package before they move on. And 2, where it installs by itself:
 /// an Execute would be refused.
 awaitable<Result<std::int64_t>> Runner::settled_state() {
+    StateWatch told;
+    auto state = co_await follow_state(told);
+    if (told.alive() && state) co_await told.watch->end();
+    co_return state;
+}
+
+awaitable<Result<std::int64_t>> Runner::follow_state(StateWatch& told) {
     const auto deadline = clock_.now() + longest_check;
     for (;;) {
+        told.before_read();
         CO_TRY(const auto state, co_await view_.integer(object_.state()));
         // Not to be taken for Idle: the whole image would be sent again.
         if (!state)
@@ -402,6 +458,15 @@ awaitable<Result<std::int64_t>> Runner::settled_state() {
         const auto value = *state;
         const bool settled = value != downloading && !(automatic_ && value == downloaded);
         if (settled || clock_.now() >= deadline) co_return value;
+        CO_TRY_VOID(co_await watch_state(told));
+        if (told.fresh) continue;
+        if (told.alive()) {
+            co_await told.watch->await_told(told.seen, std::min(deadline, clock_.now() + watched_poll));
+            const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != boost::asio::cancellation_type::none)
+                co_return fail(Errc::cancelled, "waiting was cancelled");
+            continue;
+        }
         const bool slept = co_await clock_.sleep_until(clock_.now() + state_poll);
         if (!slept) co_return fail(Errc::cancelled, "waiting was cancelled");
     }

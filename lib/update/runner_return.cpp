@@ -150,7 +150,8 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
     auto seen = registrations > 0 || known ? serial() : last_serial_;
     auto asked = link_.awake_serial();
     bool stays_downloaded = false;
-    bool unread = false;  ///< it registered, and has not yet told what it is
+    bool others_late = false;  ///< it runs what it should, and what is updated along does not yet
+    bool unread = false;       ///< it registered, and has not yet told what it is
     auto facts = std::move(known);
     for (;;) {
         if (facts) {
@@ -175,7 +176,7 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
             if (outcome) {
                 CO_TRY(const bool all_run, co_await linked_run());
                 if (all_run) break;
-                unread = true;
+                unread = others_late = true;
             }
         }
         if (clock_.now() >= deadline && stays_downloaded)
@@ -183,6 +184,11 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                            fmt::format("expected the update to start within {} after Execute (sent {} times), found "
                                        "State 2 (downloaded)",
                                        human_duration(policy_.return_deadline), executions_));
+        if (clock_.now() >= deadline && others_late)
+            co_return fail(Errc::not_proven,
+                           fmt::format("{} runs; expected what was updated along to run within {} after Execute, found "
+                                       "it still in State 3 (updating)",
+                                       target_.text(), human_duration(policy_.return_deadline)));
         if (clock_.now() >= deadline && unread)
             co_return fail(
                 Errc::not_proven,

@@ -49,11 +49,8 @@ void Runner::say_asleep(Milliseconds longest) const {
 awaitable<Result<>> Runner::prepare(const DeviceFacts& facts) {
     CO_TRY(const auto condition, co_await view_.condition(policy_));
     if (auto fault = condition_fault(condition, policy_)) co_return Failure(std::move(*fault));
-    const bool push_only = policy_.method == Method::push && policy_.package_uri.empty();
-    DeliveryFacts ways;
-    if (!push_only) {
-        CO_TRY(ways, co_await view_.delivery());
-    }
+    const bool may_pull = policy_.method != Method::push || !policy_.package_uri.empty();
+    CO_TRY(const auto ways, co_await view_.delivery(may_pull));
     CO_TRY(automatic_, co_await view_.automatic());
     if (automatic_) observer_.remark("it installs the package as soon as it is there, without being told to (5/0/14)");
     const bool secure = link_.registration() && link_.registration()->secure;
@@ -131,6 +128,12 @@ awaitable<Result<Outcome>> Runner::run() {
                 if (why == conflicting_state) {
                     CO_TRY_VOID(co_await clear_conflicts());
                 }
+                if (end.most && *end.most < package().size())
+                    co_return fail(
+                        Errc::device_refused,
+                        fmt::format("expected a device that takes a package of {} bytes, found 4.13 and at most {} "
+                                    "bytes (Size1)",
+                                    with_thousands(package().size()), with_thousands(*end.most)));
                 if (why != facts.result && is_verdict(why))
                     co_return fail(Errc::device_refused,
                                    fmt::format("expected the package to be accepted, found {} with Result {}",
@@ -177,7 +180,9 @@ awaitable<Result<Outcome>> Runner::run() {
                     CO_TRY(again, co_await clear_conflicts());
                 }
                 if (!again) {
-                    CO_TRY(const auto note, co_await conflict_note(why));
+                    CO_TRY(auto note, co_await conflict_note(why));
+                    // Where blocks of ours were fetched, it found the host.
+                    if (method_ == Method::pull && report.bytes_sent == 0) note += fetch_advice(why, uri_);
                     co_return fail(
                         Errc::device_refused,
                         fmt::format("expected State 2 (downloaded) after the transfer, found {} with Result {}{}",

@@ -17,6 +17,8 @@ using coap::OptionNumber;
 using lwm2m::UpdateResult;
 using namespace asio::experimental::awaitable_operators;
 
+constexpr Milliseconds check_time{20'000};
+
 struct PackageAddress {
     bool secure = false;
     std::string server;  ///< HOST:PORT
@@ -82,13 +84,16 @@ awaitable<void> Device::fetch_package(std::uint32_t fetch) {
             if (connected.index() == 0 && std::get<0>(connected)) peer = *std::get<0>(connected);
             fetch_peer_ = peer;
         }
-        result = UpdateResult::connection_lost;
+        const bool unresolved = !peer && has(Quirk::unknown_host);
+        result = unresolved ? UpdateResult::update_failed : UpdateResult::connection_lost;
         if (peer && alive()) {
             result = co_await fetch_blocks(fetch, from, *peer, address->path);
         }
         if (fetch_peer_ && !same) from.drop(*fetch_peer_);
         fetch_peer_.reset();
     }
+    // Quirk late-verdict: a package that was fetched is looked at as late as one that was pushed.
+    if (has(Quirk::late_verdict)) check_due_ = clock_.now() + check_time;
     if (under_way(fetch) && result != UpdateResult::initial) objects_.firmware().fetch_failed(result);
     report_state();
     wake();

@@ -304,7 +304,7 @@ Reaction FirmwareObject::take_block(const coap::Message& request, coap::Block bl
         return repeated(request, block);
     if (state_ == State::downloaded || state_ == State::updating) return Reaction::reply(Code::method_not_allowed);
     if (blockwise && (payload.size() > block.size() || (block.more && payload.size() != block.size())))
-        return Reaction::reply(Code::bad_request);
+        return Reaction::reply(quirks_.has(Quirk::bad_block_402) ? Code::bad_option : Code::bad_request);
     if (blockwise && block.szx > szx_256 &&
         (quirks_.has(Quirk::too_large_no_hint) || quirks_.has(Quirk::too_large_with_hint))) {
         transfer_.reset();

@@ -141,7 +141,7 @@ Reaction ObjectModel::read(const Path& path, const coap::Message& request) {
     Reaction reaction;
     reaction.answer.message = content(path, request.uint_option(coap::OptionNumber::accept));
     const auto observe = request.uint_option(coap::OptionNumber::observe);
-    if (!observe || reaction.answer.message.code != Code::content) return reaction;
+    if (!observe || quirks_.has(Quirk::no_observe) || reaction.answer.message.code != Code::content) return reaction;
     if (*observe == 1) {
         observations_.erase(request.token);
     } else if (*observe == 0 && (observations_.size() < most_observations || observations_.contains(request.token))) {

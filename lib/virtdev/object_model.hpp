@@ -33,6 +33,7 @@ class ObjectModel {
     /// Notifications due for observations (RFC 7641) whose value has changed since the last call.
     std::vector<coap::Message> notifications();
     void forget_observations() { observations_.clear(); }
+    std::size_t observations() const noexcept { return observations_.size(); }
 
     /// The object list of a registration, in link format.
     std::string links() const;

@@ -40,6 +40,7 @@ enum class Quirk : std::uint8_t {
     echo_without_more,
     only_reboot_resets,
     wrong_echo,
+    bad_block_402,
     // fetching a package
     push_only,
     pull_only,
@@ -51,6 +52,7 @@ enum class Quirk : std::uint8_t {
     pull_restarts,
     pull_gives_up,
     pull_stops,
+    unknown_host,
     // the verdict and the reset
     reject_package,
     bad_package_changed,
@@ -101,6 +103,7 @@ enum class Quirk : std::uint8_t {
     blocked_register,
     no_accept,
     senml_cbor_only,
+    no_observe,
     reads_in_blocks,
     queue_mode,
     count_,

@@ -258,8 +258,24 @@ class Pull(Bench):
     def test_a_scheme_the_device_does_not_fetch_is_refused(self):
         self.start_sim()
         run = self.push("2.0.0.bin", "--package-uri", "https://firmware.example.com/2.0.0.bin", expect=8)
+        self.assertNotIn("warning", [event["event"] for event in run.events])
         self.assertEqual((run.result["outcome"], run.result["bytes_sent"]), ("refused", 0))
         self.assertIn("https", run.result["error"]["message"])
+
+    def test_a_device_that_only_fetches_is_not_pushed_to(self):
+        self.start_sim("--quirk", "pull-only")
+        run = self.push("2.0.0.bin", "--method", "push", expect=8)
+        self.assertEqual((run.result["outcome"], run.result["bytes_sent"]), ("refused", 0))
+        self.assertIn("--method pull", run.result["error"]["message"])
+
+    def test_a_query_in_the_uri_is_warned_of(self):
+        # Nothing registers: what is said comes first.
+        words = self.arguments("2.0.0.bin", "--package-uri", "coap://files.example.com/app.bin?v=2")
+        words[words.index("--wait") + 1] = "1s"
+        run = self.run_json(*words, expect=6)
+        self.assertEqual([event["code"] for event in run.events if event["event"] == "warning"], ["package-uri-query"])
+        run = self.run_fotactl(*words, expect=6)
+        self.assertIn("without a query", run.err)
 
     def test_what_the_command_line_refuses(self):
         long_uri = "coap://firmware.example.com/" + "a" * 100

@@ -92,6 +92,50 @@ TEST(Client, PackagesAreOpaqueAndConfirmable) {
     }
 }
 
+TEST(Client, BlocksAreWholeAndOfASizeThatThereIs) {
+    // Anjay answers anything else with 4.02.
+    for (const auto& quirks : {stock({Quirk::bad_block_402}), stock({Quirk::bad_block_402, Quirk::smaller_szx}),
+                               stock({Quirk::bad_block_402, Quirk::too_large_no_hint})}) {
+        World world({.quirks = quirks});
+        world.policy.block_size = 1024;
+        expect_updated(world);
+        for (const auto& each : blocks_sent(world)) {
+            const auto block = each.message.block1();
+            ASSERT_TRUE(block) << "block size 7, or none";
+            EXPECT_TRUE(!block->more || each.message.payload.size() == block->size());
+        }
+    }
+}
+
+TEST(Client, InIdleNothingIsResetButWhatTheJournalKnowsToBeUnfinished) {
+    const auto nul_or_empty = [](const World& world) {
+        return std::ranges::count_if(blocks_sent(world),
+                                     [](const auto& each) { return each.message.payload.size() <= 1; });
+    };
+    const auto quirks = stock({Quirk::skips_written, Quirk::reset_in_idle});
+    World fresh({.quirks = quirks});
+    expect_updated(fresh);
+    EXPECT_TRUE(requests(fresh, coap::Code::put, "/5/0/1").empty());
+    EXPECT_EQ(nul_or_empty(fresh), 0);
+    // The same package again goes on, or begins again, without a reset.
+    World same({.quirks = quirks});
+    kill_after(same, 20 * 1024);
+    same.device->lose_power();
+    expect_updated(same);
+    EXPECT_TRUE(requests(same, coap::Code::put, "/5/0/1").empty());
+    EXPECT_EQ(nul_or_empty(same), 0);
+    // Another one: an empty URI, once, and never a NUL or an empty package, which end in Result 6 and 8.
+    World other({.quirks = quirks});
+    kill_after(other, 20 * 1024);
+    other.device->lose_power();
+    other.new_image = signed_image("2.0.1", 64 * 1024, 3);
+    expect_updated(other);
+    const auto resets = requests(other, coap::Code::put, "/5/0/1", false);
+    ASSERT_EQ(resets.size(), 1u);
+    EXPECT_TRUE(resets.front().message.payload.empty());
+    EXPECT_EQ(nul_or_empty(other), 0);
+}
+
 TEST(Client, ResetsWorkByNulAndByUri) {
     for (const auto& quirks : {stock({Quirk::no_uri_reset, Quirk::nul_completes}), stock({Quirk::no_uri_reset}),
                                stock({Quirk::nul_completes}), stock({Quirk::reset_in_idle})}) {

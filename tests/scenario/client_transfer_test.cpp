@@ -30,6 +30,29 @@ std::uint64_t blocks_of(const World& world) {
 
 }  // namespace
 
+TEST(ClientTransfer, ACopyOfAnEarlierSeparateResponseDoesNotBringABlockTwice) {
+    // Every request reaches it twice, and each copy is answered by a response of its own.
+    World world({.seed = 5,
+                 .link = {.duplicate = 1, .delay = 150ms},
+                 .quirks = stock({Quirk::no_dedup, Quirk::separate_response})});
+    expect_updated(world);
+    EXPECT_EQ(blocks_sent(world, false).size(), (world.new_image.size() + 511) / 512);
+}
+
+TEST(ClientTransfer, TooLargeWithASizeNamesIt) {
+    World world({.quirks = stock({}), .secure = false});
+    answer_instead(world, [](const coap::Message& request) -> std::optional<coap::Message> {
+        if (request.code != coap::Code::put || request.path() != "/5/0/0") return std::nullopt;
+        auto answer = answer_of(coap::Code::request_entity_too_large);
+        answer.add_uint(coap::OptionNumber::size1, 40'000);
+        return answer;
+    });
+    const auto report = world.push();
+    EXPECT_EQ(report.error->code(), Errc::device_refused) << text(report);
+    EXPECT_TRUE(report.error->text().contains("found 4.13 and at most 40,000 bytes (Size1)")) << text(report);
+    EXPECT_EQ(blocks_sent(world, false).size(), 1u);
+}
+
 TEST(ClientTransfer, WhatIsWrittenAlreadyIsSkippedByTheDeviceAndThePackageIsWhole) {
     World world({.quirks = stock({Quirk::skips_written})});
     kill_after(world, 20 * 1024);

@@ -160,6 +160,35 @@ TEST_P(Operation, ALongValueReachesADeviceThatHasOnlyRegistered) {
     EXPECT_EQ(taken, 1);
 }
 
+TEST_P(Operation, AReadGoesOnWhereTheDeviceChangesToSmallerBlocks) {
+    Bytes value(1'000);
+    for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<std::uint8_t>('a' + i % 23);
+    std::vector<coap::Block> asked;
+    answer = [&](const coap::Message& request) {
+        auto out = reply(Code::content);
+        // Blocks of 256 bytes, then of 64 and, in the middle of an answer, of 16.
+        const auto wish = request.block2().value_or(coap::Block{0, false, 4});
+        if (request.block2()) asked.push_back(wish);
+        const auto offset = static_cast<std::size_t>(wish.offset());
+        const std::uint8_t szx = std::min<std::uint8_t>(wish.szx, offset >= 512 ? 0 : offset >= 256 ? 2 : 4);
+        const auto size = std::size_t{16} << szx;
+        const auto rest = BytesView(value).subspan(offset);
+        out.message.set_format(coap::Format::text);
+        out.message.payload = to_bytes(rest.first(std::min(size, rest.size())));
+        out.message.set_block(OptionNumber::block2,
+                              {static_cast<std::uint32_t>(offset / size), rest.size() > size, szx});
+        return out;
+    };
+    register_device();
+    const auto read = run(server->device("dev").read({3, 0, 0}, coap::Format::text));
+    ASSERT_TRUE(read.has_value()) << read.error().text();
+    EXPECT_EQ(read->payload, value);
+    ASSERT_GE(asked.size(), 6u);
+    EXPECT_EQ(asked[0], (coap::Block{1, false, 4}));
+    EXPECT_EQ(asked[1], (coap::Block{5, false, 2}));
+    EXPECT_EQ(asked.back().szx, 0);
+}
+
 TEST_P(Operation, TheEndOfAnObservationIsHeard) {
     // RFC 7641 section 3.2: an error, with Observe or, as it should be, without.
     for (const bool with_option : {false, true}) {

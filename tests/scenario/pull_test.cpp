@@ -86,6 +86,14 @@ TEST(Pull, ADeviceThatCannotIsRefusedBeforeAnythingIsSent) {
     EXPECT_EQ(report.outcome, Outcome::refused) << text(report);
     EXPECT_EQ(report.error->code(), Errc::device_refused);
     EXPECT_EQ(push_only.states.size(), 0u);
+    World pull_only({.quirks = {Quirk::pull_only}});
+    pull_only.policy.method = update::Method::push;
+    report = pull_only.push();
+    EXPECT_EQ(report.outcome, Outcome::refused) << text(report);
+    EXPECT_EQ(report.error->text(),
+              "expected a device that takes pushed packages (5/x/9 is 1 or 2), found 0: it only fetches them (--method "
+              "pull)");
+    EXPECT_TRUE(blocks_sent(pull_only).empty());
     PullWorld coap_only({.quirks = {Quirk::pull_coap_only}});
     report = coap_only.push();
     EXPECT_EQ(report.outcome, Outcome::refused) << text(report);
@@ -201,6 +209,17 @@ TEST(Pull, FromAServerThatIsNotOurs) {
             EXPECT_EQ(report.error->code(), Errc::transfer_failed) << text(report);
         }
     }
+}
+
+TEST(Pull, AnUnknownHostSaysWhatToLookAt) {
+    World world({.quirks = stock({Quirk::unknown_host}), .secure = false});
+    world.policy.package_uri = "coap://fiels.example.com/app.bin";
+    const auto report = world.push();
+    EXPECT_EQ(report.error->code(), Errc::device_refused) << text(report);
+    EXPECT_TRUE(
+        report.error->text().contains("Result 8 (update failed); so do clients that cannot resolve the host: "
+                                      "check fiels.example.com, and that the device has a DNS server"))
+        << text(report);
 }
 
 TEST(Pull, AFetchFromElsewhereIsFollowedByWhatTheDeviceHasStored) {

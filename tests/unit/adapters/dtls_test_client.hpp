@@ -69,6 +69,8 @@ class DtlsTestClient {
     bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
     unsigned short port() const { return socket_.local_endpoint().port(); }
+    /// Datagrams as they leave, records and all.
+    std::uint64_t bytes_written() const { return BIO_number_written(SSL_get_wbio(ssl_.get())); }
     std::string suite() const { return SSL_get_cipher_name(ssl_.get()); }
 
     /// True when established; false on an alert.

@@ -67,6 +67,30 @@ TEST_F(MessageLayerTest, RepeatsTheSameBytesAtDoublingIntervalsThenGivesUp) {
     EXPECT_FALSE(layer.next_deadline());
 }
 
+TEST_F(MessageLayerTest, ALateResponseToAnEarlierBlockIsAcknowledgedAndNotTakenForTheCurrentOne) {
+    auto request = make_request(Code::put, "/5/0/0");
+    request.token = Token(Bytes{1});
+    request.set_block(OptionNumber::block1, {5, true, 5});
+    layer.start(now, session, request, {2000ms, 2});
+    for (const auto type : {Type::con, Type::non}) {
+        auto late = reply_to(peer.sent[0], Code::continue_, type);
+        late.id = static_cast<std::uint16_t>(700 + static_cast<int>(type));
+        late.set_block(OptionNumber::block1, {4, true, 5});
+        receive(late);
+        EXPECT_TRUE(peer.completions.empty());
+    }
+    ASSERT_EQ(peer.sent.size(), 2u);
+    EXPECT_EQ(peer.sent[1].type, Type::ack);
+    EXPECT_EQ(layer.exchanges(), 1u);
+    // The same place in smaller blocks is its own answer, and so is one that names a later block.
+    auto mine = reply_to(peer.sent[0], Code::continue_, Type::con);
+    mine.id = 900;
+    mine.set_block(OptionNumber::block1, {10, true, 4});
+    receive(mine);
+    ASSERT_EQ(peer.completions.size(), 1u);
+    EXPECT_TRUE(peer.completions[0]);
+}
+
 TEST_F(MessageLayerTest, TheDoublingEndsAtTheLongestTimeout) {
     Retry retry{2000ms, 3};
     retry.longest_timeout = 5000ms;

@@ -72,7 +72,24 @@ TEST(ChooseMethod, PushUnlessAskedOrThereIsNoOtherWay) {
     EXPECT_FALSE(choose_method({1, {}}, pull, true));
     EXPECT_FALSE(choose_method({2, {{0}}}, pull, true));  // coaps is not among them
     EXPECT_TRUE(choose_method({2, {{0}}}, pull, false));
+    Policy push;
+    push.method = Method::push;
+    EXPECT_EQ(choose_method({1, {}}, push, true), Method::push);
+    EXPECT_EQ(choose_method({}, push, true), Method::push);
+    const auto refused = choose_method({0, {}}, push, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Errc::device_refused);
+    EXPECT_TRUE(refused.error().text().contains("--method pull"));
     EXPECT_FALSE(choose_method({2, {{0, 1}}}, web, true));
+}
+
+TEST(ChooseMethod, WhatAFetchEndedWithSaysWhatToLookAt) {
+    const auto* uri = "coap://files.example.com:5683/app.bin";
+    EXPECT_TRUE(fetch_advice(7, uri).contains(uri));
+    EXPECT_TRUE(fetch_advice(8, uri).contains("check files.example.com:5683, and that the device has a DNS server"));
+    EXPECT_TRUE(fetch_advice(9, uri).contains("no client for the scheme of coap://"));
+    EXPECT_EQ(fetch_advice(5, uri), "");
+    EXPECT_TRUE(fetch_advice(8, "odd").contains("check odd"));
 }
 
 TEST(Condition, IsRefusedOnlyForWhatWasAskedAndTold) {
