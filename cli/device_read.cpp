@@ -1,4 +1,6 @@
 // fotactl device read: the values of a resource, an instance, or a whole object.
+#include <fmt/format.h>
+
 #include "cli/device.hpp"
 #include "cli/device_render.hpp"
 #include "cli/device_session.hpp"
@@ -34,6 +36,7 @@ int run(Program& program, const Options& options) {
         out.line(value_line(entry));
         values.push_back(value_json(entry));
     }
+    if (entries.empty()) out.note(fmt::format("empty    the device has nothing at {}", path->text()));
     nlohmann::json fields{{"endpoint", options.endpoint}, {"path", path->text()}};
     if (values.size() == 1) fields["value"] = values[0]["value"];
     fields["values"] = std::move(values);

@@ -286,13 +286,16 @@ Result<> Runner::run(const std::string& wait, const DeviceWork& work) {
     if (!wait.empty()) {
         TRY(patience, parse_duration(wait));
     } else {
-        TRY(patience, serving_->default_wait(endpoint_));
+        TRY(const auto usual, serving_->default_wait(endpoint_));
+        patience = usual.wait;
     }
     TRY_VOID(serving_->start(io_, clock_, out_));
     if (patience) deadline_ = clock_.now() + *patience;
     serving_->server().on_event([this](const server::ServerEvent& event) {
-        if (event.kind == server::ServerEvent::Kind::refused)
-            out_.note(fmt::format("refused  {} from {}: {}", printable(event.endpoint), event.address, event.reason));
+        if (event.kind != server::ServerEvent::Kind::refused) return;
+        out_.event("refused",
+                   {{"endpoint", printable(event.endpoint)}, {"address", event.address}, {"reason", event.reason}});
+        out_.note(fmt::format("refused  {} from {}: {}", printable(event.endpoint), event.address, event.reason));
     });
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
         if (error) return;
@@ -313,9 +316,10 @@ Result<> Runner::run(const std::string& wait, const DeviceWork& work) {
     io_.run();
     if (result) return result;
     if (signal_ != 0 && result.error().code() == Errc::cancelled)
-        return fail(signal_ == SIGTERM ? Errc::terminated : Errc::interrupted,
-                    fmt::format("stopped by signal {} while {}", signal_,
-                                met_ ? "the device was asked" : "waiting for the device"));
+        return fail(Error(signal_ == SIGTERM ? Errc::terminated : Errc::interrupted,
+                          fmt::format("stopped by signal {} while {}", signal_,
+                                      met_ ? "the device was asked" : "waiting for the device"))
+                        .with("hint", "nothing is kept of it: give the command again"));
     if (!met_ && result.error().code() == Errc::device_absent)
         return Failure(serving_->absence(endpoint_, result.error()));
     return result;

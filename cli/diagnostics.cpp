@@ -110,6 +110,9 @@ std::vector<std::string> hints(const Error& error) {
         case Errc::address_unusable:
             return {"list this machine's addresses: ip -brief address"};
         case Errc::device_absent:
+            if (error.detail("heard") == "yes")
+                return {"something speaks to this port: compare endpoint, identity and key with those on the device",
+                        "after a restart of fotactl a device over DTLS needs minutes to begin anew: --wait"};
             return {"is the device's server URI this host and port, and is UDP open in the firewall?",
                     "queue-mode devices wake rarely: give more time with --wait"};
         case Errc::port_unavailable:
@@ -122,6 +125,9 @@ std::vector<std::string> hints(const Error& error) {
         case Errc::message_malformed:
             return {};
         case Errc::device_refused:
+            if (const auto path = error.detail("path"); !path.empty())
+                return {fmt::format("what the device has: fotactl device discover EP /{}",
+                                    path.substr(1, path.find('/', 1) - 1))};
             return {"what the device says of itself: read /5/0/3 (State) and /5/0/5 (Update Result)"};
         case Errc::device_did_not_apply:
             return {"the bootloader's log tells why: capture it and run fotactl layout explain-log LOG"};

@@ -36,13 +36,16 @@ void PushRender::note(std::string_view label, std::string_view text) {
 
 void PushRender::step(update::Step step) {
     step_ = step;
+    step_began_ = Clock::now();
     out_.event("step", {{"endpoint", endpoint_}, {"step", update::step_name(step)}});
     switch (step) {
         case update::Step::reset:
-            note("reset", "the device holds another package: cleared");
+            note("reset", "the device holds another package: it is told to give it up");
+            break;
+        case update::Step::deliver:
+            transferring_ = false;
             break;
         case update::Step::downloaded:
-            transferring_ = false;
             note("stored", "the device has the whole image (State 2)");
             break;
         case update::Step::execute:
@@ -184,9 +187,11 @@ void PushRender::result(const update::Report& report) {
         default:
             // Of one device the error follows on stderr.
             out_.line(fmt::format("{}  {}", label(Style::red, update::outcome_name(report.outcome)),
-                                  several_ && report.error         ? report.error->text()
-                                  : report.running_version.empty() ? printable(endpoint_) + " was not reached"
-                                                                   : shown(report.running_version) + " runs"));
+                                  several_ && report.error          ? report.error->text()
+                                  : !report.running_version.empty() ? shown(report.running_version) + " runs"
+                                  : report.outcome == update::Outcome::absent
+                                      ? printable(endpoint_) + " was not reached"
+                                      : printable(endpoint_) + " was not updated"));
             break;
     }
 }

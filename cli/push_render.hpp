@@ -25,11 +25,12 @@ class PushRender final : public update::Observer {
     /// The fields both events share (CLI.md, "Device fields").
     static nlohmann::json fields(const std::string& endpoint, const update::Report& report);
 
+    using Clock = std::chrono::steady_clock;
     update::Step current() const noexcept { return step_; }
+    /// When it began.
+    Clock::time_point since() const noexcept { return step_began_; }
 
   private:
-    using Clock = std::chrono::steady_clock;
-
     void note(std::string_view label, std::string_view text);
     double rate(const ports::DeliveryProgress& progress) const;
 
@@ -37,6 +38,7 @@ class PushRender final : public update::Observer {
     std::string endpoint_;
     bool several_;
     update::Step step_ = update::Step::await_device;
+    Clock::time_point step_began_ = Clock::now();
     bool announced_ = false;
     bool transferring_ = false;
     Clock::time_point transfer_began_;

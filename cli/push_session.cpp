@@ -44,6 +44,7 @@ class Session {
     void ended(Run& run, update::Report report);
     void on_server_event(const server::ServerEvent& event);
     boost::asio::awaitable<void> tell_what_is_waited_for();
+    std::string what_is_waited_for(Instant begun);
     int conclude();
 
     Output& out_;
@@ -66,7 +67,13 @@ Result<> Session::open() {
         run->endpoint = endpoint;
         run->policy = job_.policy;
         if (!run->policy.wait) {
-            TRY(run->policy.wait, serving_->default_wait(endpoint));
+            TRY(const auto usual, serving_->default_wait(endpoint));
+            run->policy.wait = usual.wait;
+            if (usual.unfinished)
+                out_.note(
+                    fmt::format("resume   an update of {} was left unfinished: it may be silent for minutes before "
+                                "it registers",
+                                printable(endpoint)));
         }
         run->render = std::make_unique<PushRender>(out_, endpoint, job_.endpoints.size() > 1);
         runs_.push_back(std::move(run));
@@ -78,6 +85,8 @@ Result<> Session::open() {
 
 void Session::on_server_event(const server::ServerEvent& event) {
     if (event.kind == server::ServerEvent::Kind::refused) {
+        out_.event("refused",
+                   {{"endpoint", printable(event.endpoint)}, {"address", event.address}, {"reason", event.reason}});
         out_.note(fmt::format("refused  {} from {}: {}", printable(event.endpoint), event.address, event.reason));
         return;
     }
@@ -87,6 +96,60 @@ void Session::on_server_event(const server::ServerEvent& event) {
     serving_->remember(event.endpoint);
 }
 
+namespace {
+
+/// What a device is to do in a step that can last; "" where its progress shows by itself.
+std::string_view wish(update::Step step) {
+    using enum update::Step;
+    switch (step) {
+        case await_device:
+            return "to register";
+        case reset:
+            return "to give up the other package";
+        case execute:
+            return "to begin the update";
+        case await_return:
+            return "to install it and come back";
+        case prove:
+            return "to run and tell the new version";
+        default:
+            return "";
+    }
+}
+
+/// A step that takes no longer says nothing.
+constexpr auto soon = 5s;
+
+}  // namespace
+
+/// "" when nothing is.
+std::string Session::what_is_waited_for(Instant begun) {
+    std::size_t waiting = 0;
+    const Run* one = nullptr;
+    bool registers = false;
+    for (const auto& run : runs_) {
+        const auto step = run->render->current();
+        const bool first = step == update::Step::await_device;
+        if (run->report || wish(step).empty() || (!first && PushRender::Clock::now() - run->render->since() < soon))
+            continue;
+        ++waiting;
+        one = run.get();
+        registers = registers || first;
+    }
+    if (waiting == 0) return {};
+    auto text = waiting == 1 ? fmt::format("waiting  for {} {}", printable(one->endpoint), wish(one->render->current()))
+                             : fmt::format("waiting  for {} devices", waiting);
+    if (registers) {
+        text += fmt::format(" · {}", serving_->what_arrived());
+        if (one->policy.wait)
+            text += fmt::format(" · giving up in {}", human_duration(to_ms(begun + *one->policy.wait - clock_.now())));
+        if (!job_.plain && clock_.now() - begun > soon) text += " · a device must speak first over DTLS";
+    } else if (const auto* registration = serving_->server().device(one->endpoint).registration()) {
+        text += fmt::format(" · last heard {} ago", human_duration(to_ms(clock_.now() - registration->last_heard)));
+    }
+    return text;
+}
+
 /// Says every while for what it waits, and what comes in meanwhile.
 boost::asio::awaitable<void> Session::tell_what_is_waited_for() {
     const auto begun = clock_.now();
@@ -94,20 +157,8 @@ boost::asio::awaitable<void> Session::tell_what_is_waited_for() {
     for (;;) {
         const bool slept = co_await clock_.sleep_until(clock_.now() + 1s);
         if (!slept) co_return;
-        std::size_t waiting = 0;
-        const Run* one = nullptr;
-        for (const auto& run : runs_)
-            if (!run->report && run->render->current() == update::Step::await_device) {
-                ++waiting;
-                one = run.get();
-            }
-        if (waiting == 0) continue;
-        auto text = waiting == 1 ? fmt::format("waiting  for {} to register", printable(one->endpoint))
-                                 : fmt::format("waiting  for {} devices to register", waiting);
-        text += fmt::format(" · {}", serving_->what_arrived());
-        if (one->policy.wait)
-            text += fmt::format(" · giving up in {}", human_duration(to_ms(begun + *one->policy.wait - clock_.now())));
-        if (!job_.plain && clock_.now() - begun > 5s) text += " · a device must speak first over DTLS";
+        const auto text = what_is_waited_for(begun);
+        if (text.empty()) continue;
         out_.redraw(text);
         if (clock_.now() < next_line) continue;
         next_line = clock_.now() + 60s;

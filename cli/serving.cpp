@@ -13,6 +13,11 @@
 namespace fota::cli {
 namespace {
 
+/// Anjay says nothing at all for 300 s after the last block of a push that was broken off; then, and with every client
+/// over DTLS, what it sends in the session that ended with our process goes unanswered until it gives up, 93 s later
+/// (RFC 7252, MAX_TRANSMIT_WAIT).
+constexpr Milliseconds silence_after_a_break{400'000};
+
 Result<std::unique_ptr<adapters::UdpEndpoint>> listen(boost::asio::io_context& io, const ListenJob& job) {
     adapters::UdpEndpoint::Options options;
     options.listen = job.listen;
@@ -78,20 +83,19 @@ Error Serving::absence(const std::string& endpoint, const Error& absent) const {
         return Error(Errc::authentication_failed,
                      fmt::format("expected {} to register, its handshake or identity was refused: {}",
                                  printable(endpoint), *reason));
-    return Error(absent.code(), fmt::format("{} ({})", absent.text(), what_arrived()));
+    Error out(absent.code(), fmt::format("{} ({})", absent.text(), what_arrived()));
+    return endpoint_->statistics().datagrams > 0 ? std::move(out).with("heard", "yes") : out;
 }
 
-Result<std::optional<Milliseconds>> Serving::default_wait(const std::string& endpoint) {
+Result<Serving::Patience> Serving::default_wait(const std::string& endpoint) {
     TRY(const auto facts, store_->facts(endpoint));
-    for (const auto& fact : facts) {
-        if (fact.kind != update::registered_fact) continue;
-        const auto it = fact.fields.find("lifetime");
-        if (it == fact.fields.end()) continue;
-        std::int64_t seconds = 0;
-        std::from_chars(it->second.data(), it->second.data() + it->second.size(), seconds);
-        if (seconds > 0) return std::optional<Milliseconds>(std::chrono::seconds(seconds) * 11 / 10);
+    const auto known = update::device_record(endpoint, facts);
+    const bool unfinished = !known.step.empty();
+    if (known.lifetime) {
+        const auto usual = to_ms(*known.lifetime) * 11 / 10;
+        return Patience{unfinished ? usual + silence_after_a_break : usual, unfinished};
     }
-    if (isatty(STDERR_FILENO) == 1) return std::optional<Milliseconds>{};
+    if (isatty(STDERR_FILENO) == 1) return Patience{std::nullopt, unfinished};
     return fail(
         Error(Errc::usage, fmt::format("expected --wait, for {} was never seen and nobody watches this terminal",
                                        printable(endpoint)))

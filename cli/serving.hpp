@@ -35,9 +35,14 @@ class Serving {
     std::optional<std::string> refusal_of(const std::string& endpoint) const;
     /// What to say of a device that did not register: `absent` with what arrived, or authentication_failed.
     Error absence(const std::string& endpoint, const Error& absent) const;
-    /// How long to wait for a device nobody gave a time for: its last known lifetime and a tenth more; without end
-    /// (nullopt) on a terminal, Errc::usage elsewhere.
-    Result<std::optional<Milliseconds>> default_wait(const std::string& endpoint);
+    /// How long to wait for a device nobody gave a time for: its last known lifetime and a tenth more, and longer where
+    /// an update of it was left unfinished; for one never seen without end (nullopt) on a terminal, Errc::usage
+    /// elsewhere.
+    struct Patience {
+        std::optional<Milliseconds> wait;
+        bool unfinished = false;
+    };
+    Result<Patience> default_wait(const std::string& endpoint);
     /// Keeps the lifetime of a device that has registered, for the next run's default_wait.
     void remember(const std::string& endpoint);
 

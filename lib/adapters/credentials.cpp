@@ -92,7 +92,9 @@ Result<> check_key(BytesView key) {
     if (key.size() < shortest_key || key.size() > longest_key)
         return fail(
             unusable(fmt::format("expected a key of {} to {} bytes, found {}", shortest_key, longest_key, key.size())));
-    if (is_sample_key(key)) return fail(unusable("expected a random key, found one known from samples and manuals"));
+    if (is_sample_key(key))
+        return fail(unusable("expected a random key, found one known from samples and manuals")
+                        .with("hint", "mint one: fotactl provision device --endpoint EP --credentials F"));
     return {};
 }
 

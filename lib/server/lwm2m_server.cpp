@@ -73,8 +73,16 @@ std::string LwM2mServer::refusal(const std::string& endpoint) const {
 
 void LwM2mServer::tell(ServerEvent::Kind kind, const std::string& endpoint, const ports::Peer& peer,
                        std::string reason) {
-    if (kind == ServerEvent::Kind::refused && (refusals_.contains(endpoint) || refusals_.size() < most_refusals))
-        refusals_.insert_or_assign(endpoint, reason);
+    const auto keep = [&](const std::string& name, std::string why) {
+        if (refusals_.contains(name) || refusals_.size() < most_refusals)
+            refusals_.insert_or_assign(name, std::move(why));
+    };
+    if (kind == ServerEvent::Kind::refused) {
+        keep(endpoint, reason);
+        // Whoever waits for the device of this identity learns why it does not come.
+        if (const auto owner = identified_as(peer); !owner.empty() && owner != endpoint)
+            keep(owner, fmt::format("it registered under another name, {}", printable(endpoint)));
+    }
     if (kind == ServerEvent::Kind::registered) refusals_.erase(endpoint);
     if (on_event_) on_event_({kind, endpoint, peer.address, std::move(reason)});
 }

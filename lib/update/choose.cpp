@@ -36,7 +36,13 @@ constexpr std::int64_t push_only = 1;
 Result<lwm2m::FirmwareObject> choose_object(const lwm2m::RegistrationParameters& registered, Component component,
                                             const Policy& policy) {
     lwm2m::FirmwareObject out;
-    const bool has_advanced = registered.has_object(advanced::object);
+    // An object that is listed without an instance may have none (Anjay), or its client names no instances at all.
+    const auto has_instance = [&](std::uint16_t object) {
+        return std::ranges::any_of(registered.objects,
+                                   [&](const auto& link) { return link.object == object && link.instance; });
+    };
+    const bool has_advanced = has_instance(advanced::object) ||
+                              (registered.has_object(advanced::object) && !has_instance(lwm2m::firmware::object));
     out.object = policy.object.value_or(has_advanced ? advanced::object : lwm2m::firmware::object);
     const auto usual = out.advanced() && component == Component::modem ? advanced::modem : advanced::application;
     out.instance = policy.instance.value_or(out.advanced() ? usual : std::uint16_t{0});

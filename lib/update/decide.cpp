@@ -104,6 +104,11 @@ std::string reported_version(const DeviceFacts& facts, const Target& target) {
     return out;
 }
 
+std::string_view version_resource(const DeviceFacts& facts) {
+    const bool own = facts.component_version && !facts.component_version->empty();
+    return own ? "the Current Version of its object 33629" : "3/0/3";
+}
+
 Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy) {
     if (target.component == Component::mcuboot) {
         if (!facts.bootloader_version || !target.info_version) return Running::unknown;
@@ -122,26 +127,38 @@ Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& 
     return reported->version == expected ? Running::target : Running::other;
 }
 
+std::optional<Error> proof_fault(const DeviceFacts& facts, const Target& target,
+                                 const std::optional<OpenAttempt>& attempt) {
+    const auto version = reported_version(facts, target);
+    const bool by_hash = target.component == Component::app && facts.running_hash && !facts.running_hash->empty();
+    if (by_hash || !attempt || attempt->from_version != version) return std::nullopt;
+    return Error(Errc::not_proven, fmt::format("expected a version that did not run before the update began, found "
+                                               "\"{}\", which did: it does not tell the two apart",
+                                               printable(version)));
+}
+
 Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
             const std::optional<OpenAttempt>& attempt, bool may_resume) {
     const bool executed = attempt && attempt->executed;
     // Where a package installs itself, sending it was the act: that it runs is what this attempt has done.
     const bool installs_itself = attempt && attempt->transfer && attempt->transfer->automatic;
     if (what_runs(facts, target, policy) == Running::target) {
-        if (executed || installs_itself) return AwaitReturn{};
-        return AlreadyRuns{};
+        if (!executed && !installs_itself) return AlreadyRuns{};
+        if (auto fault = proof_fault(facts, target, attempt)) return Refuse{std::move(*fault)};
+        return AwaitReturn{};
     }
     if (auto fault = board_fault(facts, policy)) return Refuse{std::move(*fault)};
     if (auto fault = range_fault(policy.replaces, reported_version(facts, target))) return Refuse{std::move(*fault)};
     if (auto fault = version_fault(facts, target, policy)) return Refuse{std::move(*fault)};
     if (auto fault = slot_fault(facts, target)) return Refuse{std::move(*fault)};
     if (what_runs(facts, target, policy) == Running::unknown)
-        return Refuse{Error(Errc::not_proven,
-                            fmt::format("expected {}, found \"{}\": the update could not be proven",
-                                        target.component == Component::mcuboot
-                                            ? std::string("the bootloader's firmware-info version in 26245/0/11")
-                                            : fmt::format("a version such as {} in 3/0/3", target.text()),
-                                        printable(reported_version(facts, target))))};
+        return Refuse{
+            Error(Errc::not_proven,
+                  fmt::format("expected {}, found \"{}\": the update could not be proven, and nothing was sent",
+                              target.component == Component::mcuboot
+                                  ? std::string("the bootloader's firmware-info version in 26245/0/11")
+                                  : fmt::format("a version such as {} in {}", target.text(), version_resource(facts)),
+                              printable(reported_version(facts, target))))};
     const auto prefix = stored_prefix(facts, target);
     // 26245 tells of the application's package only.
     const bool tells = facts.stored_bytes && target.component == Component::app;

@@ -64,6 +64,7 @@ class Runner {
     Awaitable<ports::Delivery> deliver(const Deliver& plan);
     Awaitable<ports::Delivery> push(const Deliver& plan);
     Awaitable<ports::Delivery> pull(const Deliver& plan);
+    Awaitable<void> recognize_fetched(const DeviceFacts& facts);
     Awaitable<bool> await_fetching(ports::Offer* offer, std::uint64_t requests, const StateWatch* told,
                                    Instant deadline);
     Awaitable<void> watch_state(StateWatch& told);

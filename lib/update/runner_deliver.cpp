@@ -259,6 +259,20 @@ awaitable<Result<ports::Delivery>> Runner::pull(const Deliver& plan) {
     co_return end;
 }
 
+/// A device that went on fetching from the standing offer, before it registered here or while nobody was there to read
+/// its State, holds our package: by the last block that was served, or by where it says it has it from.
+awaitable<Result<>> Runner::recognize_fetched(const DeviceFacts& facts) {
+    if (facts.state != downloaded || !standing_offer_ || !attempt_ || attempt_->downloaded) co_return Result<>{};
+    const auto& served = standing_offer_->progress();
+    if (served.requests == 0 || served.bytes != package().size()) {
+        CO_TRY(const auto from, co_await told_text(object_.package_uri()));
+        if (from != standing_offer_->uri()) co_return Result<>{};
+    }
+    CO_TRY_VOID(journal_.downloaded(attempt_->id));
+    attempt_->downloaded = true;
+    co_return Result<>{};
+}
+
 /// Has the device tell when State changes, where it does so; asked once. One that sleeps at times is asked when it is
 /// heard of, and what it would tell meanwhile it does not send.
 awaitable<Result<>> Runner::watch_state(StateWatch& told) {

@@ -105,6 +105,7 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
     report.running_version = reported_version(facts, target_);
     switch (judge(facts, target_, policy_, registrations)) {
         case Proof::proven:
+            if (auto fault = proof_fault(facts, target_, attempt_)) return Failure(std::move(*fault));
             report.proven_by_hash = facts.running_hash.has_value();
             return Outcome::updated;
         case Proof::not_yet:
@@ -128,8 +129,9 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
                                   printable(reported_version(facts, target_)), lwm2m::result_text(facts.result),
                                   downgrade_note(facts, target_), note));
         case Proof::unknown:
-            return fail(Errc::not_proven, fmt::format("expected a version such as {} in 3/0/3, found \"{}\"",
-                                                      target_.text(), printable(reported_version(facts, target_))));
+            return fail(Errc::not_proven,
+                        fmt::format("expected a version such as {} in {}, found \"{}\"", target_.text(),
+                                    version_resource(facts), printable(reported_version(facts, target_))));
     }
     return std::optional<Outcome>{};
 }
@@ -152,6 +154,7 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
     bool stays_downloaded = false;
     bool others_late = false;  ///< it runs what it should, and what is updated along does not yet
     bool unread = false;       ///< it registered, and has not yet told what it is
+    std::string stayed;        ///< what it says of itself in the session in which it was told to update
     auto facts = std::move(known);
     for (;;) {
         if (facts) {
@@ -171,6 +174,9 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                 facts.reset();
                 continue;
             }
+            if (registrations == 0)
+                stayed = fmt::format("{} in State {} with Result {}", printable(reported_version(*facts, target_)),
+                                     lwm2m::state_text(facts->state), lwm2m::result_text(facts->result));
             CO_TRY(const auto note, co_await conflict_note(facts->result));
             CO_TRY(const auto outcome, judged(*facts, registrations, note));
             if (outcome) {
@@ -197,7 +203,11 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
         if (clock_.now() >= deadline)
             co_return fail(
                 Errc::device_did_not_apply,
-                registrations == 0
+                registrations == 0 && !stayed.empty()
+                    ? fmt::format("expected {} to install the update and reboot within {} after Execute, found it "
+                                  "registered all the while: it runs {}",
+                                  link_.endpoint(), human_duration(policy_.return_deadline), stayed)
+                : registrations == 0
                     ? fmt::format("expected {} to return within {} after Execute, it did not register",
                                   link_.endpoint(), human_duration(policy_.return_deadline))
                     : fmt::format("expected {} to run within {} after Execute, found {}", target_.text(),
@@ -226,6 +236,7 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
         } else if (listens) {
             // Still the old session: has it given up without a reboot, or never been told? Silence means it is on its
             // way.
+            stayed.clear();
             const auto state = co_await link_.read(object_.result(), lwm2m::Format::text);
             if (!state && state.error().code() == Errc::cancelled) co_return Failure(state.error());
             if (state && state->ok() && link_.registration() && link_.registration()->serial == seen) {

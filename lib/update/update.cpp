@@ -99,6 +99,7 @@ awaitable<Result<Outcome>> Runner::run() {
                 attempt_ && !attempt_->from_version.empty() ? attempt_->from_version : reported_version(facts, target_);
         report.running_version = reported_version(facts, target_);
         observer_.planned(facts);
+        CO_TRY_VOID(co_await recognize_fetched(facts));
         auto plan = decide(facts, target_, policy_, attempt_, may_resume);
         if (std::holds_alternative<AlreadyRuns>(plan)) co_return Outcome::already_installed;
         if (std::holds_alternative<Deliver>(plan) && method_ == Method::automatic) {
@@ -154,8 +155,10 @@ awaitable<Result<Outcome>> Runner::run() {
                     co_return fail(Errc::transfer_failed,
                                    fmt::format("expected the device to go on at block {}, found {} again and again",
                                                end.progress.block, lwm2m::status_text(end.last)));
-                observer_.remark(fmt::format("the device lost its place after {} ({})", human_size(end.progress.bytes),
-                                             lwm2m::status_text(end.last)));
+                const auto why =
+                    end.last == lwm2m::Status{} ? std::string() : fmt::format(" ({})", lwm2m::status_text(end.last));
+                observer_.remark(
+                    fmt::format("the device lost its place after {}{}", human_size(end.progress.bytes), why));
                 may_resume = false;
                 block_size_ = std::min(block_size_, std::max(end.block_size, smallest_block));
                 continue;

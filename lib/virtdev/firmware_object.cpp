@@ -470,6 +470,7 @@ Reaction FirmwareObject::execute(std::string_view arguments) {
         result_ = UpdateResult::update_failed;
         return Reaction::reply(Code::changed);
     }
+    if (quirks_.has(Quirk::installs_nothing)) return give_up(Code::changed, UpdateResult::success);
     if (quirks_.has(Quirk::install_fails_idle)) return give_up(Code::changed, UpdateResult::update_failed);
     const bool along = !linked().empty() && (arguments.empty() || arguments.contains("</33629/1>"));
     const bool alone_fails = quirks_.has(Quirk::linked_instances) ||

@@ -80,6 +80,8 @@ std::span<const QuirkInfo> all_quirks() {
          "answers Execute, reboots, still runs the old image and reports Result 1"},
         {install_fails, "install-fails", "answers Execute, then State 2 and Result 8 without a reboot"},
         {install_fails_idle, "install-fails-idle", "answers Execute, then State 0 and Result 8 without a reboot"},
+        {installs_nothing, "installs-nothing",
+         "answers Execute, then State 0 and Result 1, installs nothing and does not reboot (Zephyr's sample)"},
         {deregisters, "deregisters", "deregisters before it reboots"},
         {no_state_persist, "no-state-persist", "forgets State, Result and stored bytes in a reboot (Zephyr)"},
         {self_confirm_result_8, "self-confirm-result-8",

@@ -73,6 +73,7 @@ enum class Quirk : std::uint8_t {
     success_unchanged,
     install_fails,
     install_fails_idle,
+    installs_nothing,
     deregisters,
     no_state_persist,
     self_confirm_result_8,

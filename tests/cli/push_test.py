@@ -223,6 +223,41 @@ class Push(Bench):
         self.assertEqual(sim.wait(timeout=30), 0)
 
 
+class Waits(Bench):
+    """What push says while a device keeps it waiting."""
+
+    def seen(self, process, what):
+        """Reads stderr up to the line with these words."""
+        for line in process.stderr:
+            if what in line:
+                return True
+        return False
+
+    def test_an_update_that_was_left_open_is_told_and_waited_for_longer(self):
+        sim = self.start_sim("--quirk", "silent-after-execute")
+        first = self.start(*self.arguments())
+        self.assertTrue(self.seen(first, b"for urn:imei:351358811331351 to install it and come back \xc2\xb7 last heard"))
+        first.kill()
+        first.wait()
+        sim.kill()
+        words = self.arguments()
+        del words[words.index("--wait"):words.index("--wait") + 2]
+        again = self.start(*words)
+        self.assertTrue(self.seen(again, b"was left unfinished"))
+        # The lifetime of 20 s and a tenth, and what a device may be silent after a break.
+        self.assertTrue(self.seen(again, b"giving up in 6 min"))
+
+    def test_a_device_that_comes_under_another_name_is_no_absent_one(self):
+        self.start("sim", "--endpoint", "another", "--server", f"coaps://127.0.0.1:{self.port}", "--identity",
+                   f"id-{ENDPOINT}", "--psk-file", "psk.hex", "--image", "1.0.0.bin")
+        words = self.arguments()
+        words[words.index("--wait") + 1] = "5s"
+        run = self.run_json(*words, expect=13)
+        self.assertIn("another name, another", run.result["error"]["message"])
+        refused = [event for event in run.events if event["event"] == "refused"]
+        self.assertEqual((refused[0]["endpoint"], refused[0]["reason"]), ("another", f"its identity belongs to {ENDPOINT}"))
+
+
 class Pull(Bench):
     """The device fetches the package itself."""
 

@@ -37,6 +37,17 @@ TEST(Failure, F23_SuccessBeforeTheRebootIsNone) {
     EXPECT_EQ(report.error->code(), Errc::device_did_not_apply) << text(report);
 }
 
+TEST(Failure, F23_ADeviceThatOnlyAcknowledgesIsToldFromOneThatStaysAway) {
+    World world({.quirks = stock({Quirk::installs_nothing})});
+    const auto report = world.push();
+    ASSERT_TRUE(report.error) << text(report);
+    EXPECT_EQ(report.error->code(), Errc::device_did_not_apply) << text(report);
+    EXPECT_TRUE(
+        report.error->text().contains("registered all the while: it runs 1.0.0+0 in State 0 (idle) with "
+                                      "Result 1 (updated successfully)"))
+        << text(report);
+}
+
 TEST(Failure, F24_AStateThatIsLostInTheRebootIsInferredFromTheVersion) {
     World world({.quirks = stock({Quirk::no_state_persist})});
     const auto report = expect_updated(world);

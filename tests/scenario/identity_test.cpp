@@ -92,6 +92,15 @@ TEST_F(Identity, a_certificate_speaks_for_the_endpoint_it_names_and_for_no_other
     EXPECT_EQ(ask("10.0.0.1:1", one, coap::make_request(Code::del, registered)), Code::deleted);
 }
 
+TEST_F(Identity, whoever_waits_for_a_device_learns_that_it_came_under_another_name) {
+    open({{"identity-3", key}}, {{"identity-3", "device-3"}});
+    EXPECT_EQ(ask("10.0.0.3:1", "identity-3", registration("device-4")), Code::forbidden);
+    EXPECT_EQ(server->refusal("device-4"), "its identity belongs to device-3");
+    EXPECT_EQ(server->refusal("device-3"), "it registered under another name, device-4");
+    EXPECT_EQ(ask("10.0.0.3:1", "identity-3", registration("device-3")), Code::created);
+    EXPECT_EQ(server->refusal("device-3"), "");
+}
+
 TEST_F(Identity, credentials_stand_for_an_endpoint_that_is_left_out) {
     const auto one = ports::certificate_identity("device-1");
     open({{one, key}, {"identity-3", key}, {"nobody", key}}, {{"identity-3", "device-3"}});

@@ -144,6 +144,28 @@ TEST(Pull, AFetchGoesOnAcrossOurRestart) {
     EXPECT_LT(report.bytes_sent, 140u * 1024);  // the other half, not everything again
 }
 
+/// What was fetched while nobody read its State is not fetched again: neither what the standing offer served to the end
+/// before the device registered anew, nor what was whole when we were killed.
+TEST(Pull, AFetchThatEndsWithoutUsIsNotRepeated) {
+    for (const bool whole : {false, true}) {
+        SCOPED_TRACE(whole ? "killed after the last block" : "killed in the middle");
+        PullWorld world(
+            {.quirks = {Quirk::no_external_flash_object}, .image_bytes = 64 * 1024, .lifetime = 600s, .secure = false});
+        world.start_push();
+        const auto size = world.new_image.size();
+        ASSERT_TRUE(world.run_until([&] { return world.last_progress >= (whole ? size : size / 2); }));
+        world.kill_push();
+        const auto report = world.push();
+        EXPECT_EQ(report.outcome, Outcome::updated) << text(report);
+        EXPECT_EQ(std::ranges::count(world.steps, update::Step::reset), 0);
+        std::uint64_t served = 0;
+        for (const auto& each : world.wire)
+            if (each.message.block2() && each.message.code == coap::Code::content)
+                served += each.message.payload.size();
+        EXPECT_LT(served, size + 4 * 512u);
+    }
+}
+
 TEST(Pull, NobodyElseReadsThePackage) {
     PullWorld world({});
     std::map<std::string, Bytes> none;

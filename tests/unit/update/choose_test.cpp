@@ -51,6 +51,16 @@ TEST(ChooseObject, PrefersTheAdvancedOneAndEachComponentsInstance) {
     EXPECT_EQ(choose_object(with({}), Component::app, {}), (lwm2m::FirmwareObject{5, 0}));
 }
 
+TEST(ChooseObject, AnAdvancedObjectWithoutAnInstanceIsNotTakenWhereTheOtherHasOne) {
+    // Anjay's demo lists object 33629 although nothing was installed in it.
+    const auto empty = with({{5, 0, ""}, {33629, std::nullopt, ""}});
+    EXPECT_EQ(choose_object(empty, Component::app, {}), (lwm2m::FirmwareObject{5, 0}));
+    // Of a client that names no instances nothing can be concluded.
+    const auto bare = with({{5, std::nullopt, ""}, {33629, std::nullopt, ""}});
+    EXPECT_EQ(choose_object(bare, Component::app, {}), (lwm2m::FirmwareObject{33629, 0}));
+    EXPECT_EQ(choose_object(with({{33629, std::nullopt, ""}}), Component::app, {}), (lwm2m::FirmwareObject{33629, 0}));
+}
+
 TEST(ChooseObject, RefusesWhatTheDeviceDoesNotHave) {
     EXPECT_EQ(choose_object(with({{3, 0, ""}}), Component::app, {}).error().code(), Errc::device_refused);
     const auto no_modem = choose_object(with({{33629, 0, ""}}), Component::modem, {});
