@@ -26,6 +26,8 @@ namespace {
 /// A device that is reachable yet silent is asked again after this long, without waiting for it to register.
 constexpr Milliseconds ask_again{15'000};
 constexpr Milliseconds busy_pause{2'000};
+/// Two of a slow link's round trips and the repetitions between them.
+constexpr Milliseconds time_for_an_answer{30'000};
 
 std::string_view code_name(lwm2m::Status code) {
     using enum coap::Code;
@@ -108,7 +110,9 @@ Result<std::optional<lwm2m::Format>> format_argument(const std::string& name) {
 }
 
 awaitable<Result<>> DeviceSession::awake() {
-    return device_.await_awake(0, deadline_);
+    CO_TRY_VOID(co_await device_.await_awake(0, deadline_));
+    if (deadline_) deadline_ = std::max(*deadline_, clock_.now() + time_for_an_answer);
+    co_return Result<>{};
 }
 
 awaitable<Result<ports::Answer>> DeviceSession::ask(Operation operation) {

@@ -33,7 +33,8 @@ class DeviceSession {
     server::Device& device() noexcept { return device_; }
     ports::Clock& clock() noexcept { return clock_; }
 
-    /// Ends when the device has registered and is awake; device_absent at the deadline.
+    /// Ends when the device has registered and is awake; device_absent at the deadline. What is asked then has time for
+    /// its answer, however late the device came.
     boost::asio::awaitable<Result<>> awake();
     /// The values at a path, typed by the registry; asks in one format after the other while the device says 4.06.
     /// `format` asks in this one alone. A refusal is device_refused with the detail "code".

@@ -126,8 +126,9 @@ std::vector<std::string> hints(const Error& error) {
             return {};
         case Errc::device_refused:
             if (const auto path = error.detail("path"); !path.empty())
-                return {fmt::format("what the device has: fotactl device discover EP /{}",
-                                    path.substr(1, path.find('/', 1) - 1))};
+                return {
+                    fmt::format("what the device has: fotactl device discover EP /{}",
+                                path.find('/', 1) == std::string::npos ? "" : path.substr(1, path.find('/', 1) - 1))};
             return {"what the device says of itself: read /5/0/3 (State) and /5/0/5 (Update Result)"};
         case Errc::device_did_not_apply:
             return {"the bootloader's log tells why: capture it and run fotactl layout explain-log LOG"};

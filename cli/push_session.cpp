@@ -126,7 +126,7 @@ constexpr auto soon = 5s;
 std::string Session::what_is_waited_for(Instant begun) {
     std::size_t waiting = 0;
     const Run* one = nullptr;
-    bool registers = false;
+    const Run* absent = nullptr;
     for (const auto& run : runs_) {
         const auto step = run->render->current();
         const bool first = step == update::Step::await_device;
@@ -134,17 +134,19 @@ std::string Session::what_is_waited_for(Instant begun) {
             continue;
         ++waiting;
         one = run.get();
-        registers = registers || first;
+        if (first) absent = run.get();
     }
     if (waiting == 0) return {};
     auto text = waiting == 1 ? fmt::format("waiting  for {} {}", printable(one->endpoint), wish(one->render->current()))
                              : fmt::format("waiting  for {} devices", waiting);
-    if (registers) {
+    if (absent != nullptr) {
         text += fmt::format(" · {}", serving_->what_arrived());
-        if (one->policy.wait)
-            text += fmt::format(" · giving up in {}", human_duration(to_ms(begun + *one->policy.wait - clock_.now())));
+        if (absent->policy.wait)
+            text +=
+                fmt::format(" · giving up in {}", human_duration(to_ms(begun + *absent->policy.wait - clock_.now())));
         if (!job_.plain && clock_.now() - begun > soon) text += " · a device must speak first over DTLS";
-    } else if (const auto* registration = serving_->server().device(one->endpoint).registration()) {
+    } else if (const auto* registration = serving_->server().device(one->endpoint).registration();
+               waiting == 1 && registration != nullptr) {
         text += fmt::format(" · last heard {} ago", human_duration(to_ms(clock_.now() - registration->last_heard)));
     }
     return text;

@@ -84,7 +84,8 @@ Error Serving::absence(const std::string& endpoint, const Error& absent) const {
                      fmt::format("expected {} to register, its handshake or identity was refused: {}",
                                  printable(endpoint), *reason));
     Error out(absent.code(), fmt::format("{} ({})", absent.text(), what_arrived()));
-    return endpoint_->statistics().datagrams > 0 ? std::move(out).with("heard", "yes") : out;
+    const bool unmet = server_->device(endpoint).registration() == nullptr;
+    return unmet && endpoint_->statistics().datagrams > 0 ? std::move(out).with("heard", "yes") : out;
 }
 
 Result<Serving::Patience> Serving::default_wait(const std::string& endpoint) {

@@ -12,11 +12,13 @@ namespace fota::coap {
 namespace {
 
 /// With one token for a whole transfer, a response of its own may belong to a block that was answered before: its copy,
-/// or the answer to a repeated request. (A response in an acknowledgement is told apart by its message id.)
+/// or the answer to a repeated request. (A response in an acknowledgement is told apart by its message id.) An error
+/// that names an earlier block says where the device is instead.
 bool is_of_earlier_block(const Message& request, const Message& response) {
     const auto sent = request.block1();
     const auto answered = response.block1();
-    return sent && answered && answered->num < sent->num && answered->offset() < sent->offset();
+    return response.code == Code::continue_ && sent && answered && answered->num < sent->num &&
+           answered->offset() < sent->offset();
 }
 
 }  // namespace

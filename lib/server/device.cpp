@@ -232,7 +232,7 @@ awaitable<Result<ports::Answer>> Device::read(lwm2m::Path path, coap::Format acc
         if (!next) co_return Failure(std::move(next.error()));
         block = next->message.block2();
         if (!coap::is_success(next->message.code) || !block || block->offset() != offset ||
-            next->message.payload.empty())
+            (next->message.payload.empty() && block->more))
             co_return fail(Errc::message_malformed,
                            fmt::format("expected block {} of {}, found another answer", wanted, path.text()));
         append(answer.payload, next->message.payload);

@@ -89,10 +89,12 @@ Result<Method> choose_method(const DeliveryFacts& device, const Policy& policy, 
 std::string fetch_advice(std::int64_t update_result, const std::string& uri) {
     const auto begin = std::min(uri.size(), uri.find("://") == std::string::npos ? 0 : uri.find("://") + 3);
     const auto host = printable(std::string_view(uri).substr(begin, uri.find('/', begin) - begin));
+    const bool is_address = host.starts_with('[') || host.find_first_not_of("0123456789.:") == std::string::npos;
     switch (static_cast<lwm2m::UpdateResult>(update_result)) {
         case lwm2m::UpdateResult::invalid_uri:
             return fmt::format("; the device does not take {} for a URI it can fetch from", printable(uri));
         case lwm2m::UpdateResult::update_failed:
+            if (is_address) return {};
             return fmt::format(
                 "; so do clients that cannot resolve the host: check {}, and that the device has a DNS "
                 "server, or give an address",

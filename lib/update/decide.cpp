@@ -104,9 +104,11 @@ std::string reported_version(const DeviceFacts& facts, const Target& target) {
     return out;
 }
 
-std::string_view version_resource(const DeviceFacts& facts) {
+std::string wanted_version(const DeviceFacts& facts, const Target& target) {
+    if (target.component == Component::mcuboot) return "the bootloader's firmware-info version in 26245/0/11";
     const bool own = facts.component_version && !facts.component_version->empty();
-    return own ? "the Current Version of its object 33629" : "3/0/3";
+    return fmt::format("a version such as {} in {}", target.text(),
+                       own ? "the Current Version of its object 33629" : "3/0/3");
 }
 
 Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy) {
@@ -134,7 +136,8 @@ std::optional<Error> proof_fault(const DeviceFacts& facts, const Target& target,
     if (by_hash || !attempt || attempt->from_version != version) return std::nullopt;
     return Error(Errc::not_proven, fmt::format("expected a version that did not run before the update began, found "
                                                "\"{}\", which did: it does not tell the two apart",
-                                               printable(version)));
+                                               printable(version)))
+        .with(stays_open, "yes");
 }
 
 Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,
@@ -155,10 +158,7 @@ Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy
         return Refuse{
             Error(Errc::not_proven,
                   fmt::format("expected {}, found \"{}\": the update could not be proven, and nothing was sent",
-                              target.component == Component::mcuboot
-                                  ? std::string("the bootloader's firmware-info version in 26245/0/11")
-                                  : fmt::format("a version such as {} in {}", target.text(), version_resource(facts)),
-                              printable(reported_version(facts, target))))};
+                              wanted_version(facts, target), printable(reported_version(facts, target))))};
     const auto prefix = stored_prefix(facts, target);
     // 26245 tells of the application's package only.
     const bool tells = facts.stored_bytes && target.component == Component::app;

@@ -26,8 +26,8 @@ bool is_board(std::string_view reported, std::string_view name);
 
 /// The version that counts for this component, as the device writes it; "" when it tells none.
 std::string reported_version(const DeviceFacts& facts, const Target& target);
-/// Where it tells it, for a person: "3/0/3", or the resource of object 33629 that outranks it.
-std::string_view version_resource(const DeviceFacts& facts);
+/// What it would have to tell to prove the update, and where, for a person: "a version such as 2.0.0 in 3/0/3".
+std::string wanted_version(const DeviceFacts& facts, const Target& target);
 
 /// Which object and instance this update goes through. device_refused when the device does not have it.
 Result<lwm2m::FirmwareObject> choose_object(const lwm2m::RegistrationParameters& registered, Component component,
@@ -43,6 +43,10 @@ enum class Running : std::uint8_t { target, other, unknown };
 
 /// What runs, by the strongest evidence there is: the running image's hash, else --expect-version, else 3/0/3.
 Running what_runs(const DeviceFacts& facts, const Target& target, const Policy& policy);
+
+/// Detail of an error after which the attempt stays open, so that the same command looks again at what was not proven
+/// instead of finding the version that it runs.
+inline constexpr auto stays_open = "attempt-stays-open";
 
 /// Where the version is all the evidence, and the attempt began on this very version, it proves nothing: not_proven. So
 /// it is where --expect-version was changed between two runs.

@@ -84,8 +84,8 @@ awaitable<Result<>> Runner::end_left_behind() {
     transfer.token = left.token;
     transfer.block_size = left.block_size;
     transfer.first_block = std::max(left.block, 1u);
-    // What the journal knows may be this old.
-    transfer.candidates = std::min(static_cast<std::uint32_t>(journal_bytes / left.block_size) + 1, most_candidates);
+    // What the journal knows is up to journal_bytes old, and older where the link was fast.
+    transfer.candidates = most_candidates;
     const auto ended = co_await link_.end_transfer(std::move(transfer));
     // Where it does not work, the device still forgets by itself.
     if (!ended && ended.error().code() == Errc::cancelled) co_return Failure(ended.error());
@@ -265,8 +265,9 @@ awaitable<Result<>> Runner::recognize_fetched(const DeviceFacts& facts) {
     if (facts.state != downloaded || !standing_offer_ || !attempt_ || attempt_->downloaded) co_return Result<>{};
     const auto& served = standing_offer_->progress();
     if (served.requests == 0 || served.bytes != package().size()) {
-        CO_TRY(const auto from, co_await told_text(object_.package_uri()));
-        if (from != standing_offer_->uri()) co_return Result<>{};
+        const auto from = co_await told_text(object_.package_uri());
+        if (!from && from.error().code() != Errc::device_refused) co_return Failure(from.error());
+        if (!from || *from != standing_offer_->uri()) co_return Result<>{};
     }
     CO_TRY_VOID(journal_.downloaded(attempt_->id));
     attempt_->downloaded = true;

@@ -64,6 +64,7 @@ awaitable<Result<std::string>> Runner::told_text(lwm2m::Path path) {
 /// The argument of Execute. Without one the device chooses what it updates along; what is proven in the end has to be
 /// known before, so that the instances whose packages are there are named, or none (argument 0, empty).
 awaitable<Result<std::string>> Runner::execute_arguments() {
+    attempt_->linked.clear();
     CO_TRY(const auto linked, co_await named_instances(object_.linked()));
     if (linked.empty()) co_return std::string();
     std::vector<LinkedInstance> along;
@@ -126,7 +127,8 @@ awaitable<Result<bool>> Runner::clear_conflicts() {
 awaitable<Result<std::optional<std::int64_t>>> Runner::withdraw_package(lwm2m::FirmwareObject other) {
     CO_TRY_VOID(co_await view_.write(other.package_uri(), {}, lwm2m::Format::text));
     CO_TRY(auto state, co_await view_.integer(other.state()));
-    if (state.value_or(idle) != idle) {
+    // In State 1 a NUL may complete the download instead; the next one then resets it.
+    for (int rung = 0; rung < 2 && state.value_or(idle) != idle; ++rung) {
         CO_TRY_VOID(co_await view_.write(other.package(), Bytes(1), lwm2m::Format::opaque));
         CO_TRY(state, co_await view_.integer(other.state()));
     }
@@ -151,28 +153,43 @@ awaitable<Result<std::string>> Runner::conflict_note(std::int64_t result) {
     co_return out;
 }
 
-/// Whether everything that was updated along runs; false: one of them is not through yet. Its version decides, and its
-/// Result alone never does.
-awaitable<Result<bool>> Runner::linked_run() {
-    if (!attempt_) co_return true;
+/// Whether one that was updated along runs what it should, by its version alone. A package may spell it otherwise than
+/// the component does: then another version than before is the sign.
+bool Runner::runs_along(const LinkedInstance& linked, const std::string& version) {
+    if (version.empty()) return false;
+    if (same_version(version, linked.to)) return true;
+    const bool comparable = parse_reported(linked.to) && parse_reported(version);
+    return !comparable && !linked.from.empty() && version != linked.from;
+}
+
+/// What is missing yet of what was updated along: "33629/1 (modem) to run 1.3.7 as well, found ..."; "" once all of it
+/// runs. device_did_not_apply for one that has given up. Its Result alone never proves anything.
+awaitable<Result<std::string>> Runner::linked_late() {
+    if (!attempt_) co_return std::string();
     for (const auto& linked : attempt_->linked) {
-        const lwm2m::FirmwareObject other{object_.object, linked.instance};
+        const lwm2m::FirmwareObject other{lwm2m::advanced_firmware::object, linked.instance};
         CO_TRY(const auto version, co_await told_text(other.current_version()));
-        const bool runs =
-            linked.to.empty() ? !version.empty() && version != linked.from : same_version(version, linked.to);
-        if (runs) continue;
+        if (runs_along(linked, version)) continue;
         CO_TRY(const auto state, co_await view_.integer(other.state()));
-        if (version.empty() || !state || state == updating) co_return false;
         CO_TRY(const auto result, co_await view_.integer(other.result()));
-        co_return fail(
-            Errc::device_did_not_apply,
-            fmt::format("{} runs; expected {} to run {} as well, found {} with Result {} in State {}", target_.text(),
-                        instance_text(other, linked.name),
-                        linked.to.empty() ? fmt::format("another version than {}", printable(linked.from))
-                                          : printable(linked.to),
-                        printable(version), lwm2m::result_text(result.value_or(0)), lwm2m::state_text(*state)));
+        auto late =
+            fmt::format("{} to run {} as well, found {} with Result {} in State {}", instance_text(other, linked.name),
+                        !linked.to.empty()     ? printable(linked.to)
+                        : !linked.from.empty() ? fmt::format("another version than {}", printable(linked.from))
+                                               : std::string("a version that can be told from the one before"),
+                        version.empty() ? std::string("none told") : printable(version),
+                        lwm2m::result_text(result.value_or(0)), lwm2m::state_text(state.value_or(-1)));
+        const bool given_up = state && *state != updating && result.value_or(0) >= 2;
+        if (given_up) co_return Failure(linked_failure(late));
+        co_return late;
     }
-    co_return true;
+    co_return std::string();
+}
+
+/// The same command is to look at it again: the attempt stays open.
+Error Runner::linked_failure(const std::string& late) const {
+    return Error(Errc::device_did_not_apply, fmt::format("{} runs; expected {}", target_.text(), late))
+        .with(stays_open, "yes");
 }
 
 }  // namespace fota::update

@@ -39,7 +39,6 @@ awaitable<Result<Outcome>> Runner::execute() {
 /// Only ever right after State 2 was read.
 awaitable<Result<>> Runner::tell_to_execute() {
     step(Step::execute);
-    last_serial_ = told_serial_ = serial();
     on_its_way_ = false;
     ++executions_;
     CO_TRY(const bool waited, co_await clear_conflicts());
@@ -51,6 +50,8 @@ awaitable<Result<>> Runner::tell_to_execute() {
                                                              lwm2m::state_text(state.value_or(-1))));
     }
     CO_TRY(const auto arguments, co_await execute_arguments());
+    // Whatever it registers from here on may be the end of the update.
+    last_serial_ = told_serial_ = serial();
     const auto begun = clock_.now();
     for (int refused = 0;;) {
         CO_TRY_VOID(journal_.execute(attempt_->id, attempt_->linked));
@@ -129,9 +130,8 @@ Result<std::optional<Outcome>> Runner::judged(const DeviceFacts& facts, int regi
                                   printable(reported_version(facts, target_)), lwm2m::result_text(facts.result),
                                   downgrade_note(facts, target_), note));
         case Proof::unknown:
-            return fail(Errc::not_proven,
-                        fmt::format("expected a version such as {} in {}, found \"{}\"", target_.text(),
-                                    version_resource(facts), printable(reported_version(facts, target_))));
+            return fail(Errc::not_proven, fmt::format("expected {}, found \"{}\"", wanted_version(facts, target_),
+                                                      printable(reported_version(facts, target_))));
     }
     return std::optional<Outcome>{};
 }
@@ -152,9 +152,9 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
     auto seen = registrations > 0 || known ? serial() : last_serial_;
     auto asked = link_.awake_serial();
     bool stays_downloaded = false;
-    bool others_late = false;  ///< it runs what it should, and what is updated along does not yet
-    bool unread = false;       ///< it registered, and has not yet told what it is
-    std::string stayed;        ///< what it says of itself in the session in which it was told to update
+    std::string late;     ///< it runs what it should, and this is missing of what is updated along
+    bool unread = false;  ///< it registered, and has not yet told what it is
+    std::string stayed;   ///< what it says of itself in the session in which it was told to update
     auto facts = std::move(known);
     for (;;) {
         if (facts) {
@@ -169,6 +169,7 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                 observer_.remark("it holds the package and was not told to install it, or has forgotten: once more");
                 CO_TRY_VOID(co_await tell_to_execute());
                 step(Step::await_return);
+                stayed.clear();
                 seen = last_serial_;
                 deadline = clock_.now() + policy_.return_deadline;
                 facts.reset();
@@ -180,9 +181,9 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
             CO_TRY(const auto note, co_await conflict_note(facts->result));
             CO_TRY(const auto outcome, judged(*facts, registrations, note));
             if (outcome) {
-                CO_TRY(const bool all_run, co_await linked_run());
-                if (all_run) break;
-                unread = others_late = true;
+                CO_TRY(late, co_await linked_late());
+                if (late.empty()) break;
+                unread = true;
             }
         }
         if (clock_.now() >= deadline && stays_downloaded)
@@ -190,11 +191,7 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
                            fmt::format("expected the update to start within {} after Execute (sent {} times), found "
                                        "State 2 (downloaded)",
                                        human_duration(policy_.return_deadline), executions_));
-        if (clock_.now() >= deadline && others_late)
-            co_return fail(Errc::not_proven,
-                           fmt::format("{} runs; expected what was updated along to run within {} after Execute, found "
-                                       "it still in State 3 (updating)",
-                                       target_.text(), human_duration(policy_.return_deadline)));
+        if (clock_.now() >= deadline && !late.empty()) co_return Failure(linked_failure(late));
         if (clock_.now() >= deadline && unread)
             co_return fail(
                 Errc::not_proven,

@@ -50,7 +50,10 @@ awaitable<Result<>> Runner::prepare(const DeviceFacts& facts) {
     CO_TRY(const auto condition, co_await view_.condition(policy_));
     if (auto fault = condition_fault(condition, policy_)) co_return Failure(std::move(*fault));
     const bool may_pull = policy_.method != Method::push || !policy_.package_uri.empty();
-    CO_TRY(const auto ways, co_await view_.delivery(may_pull));
+    auto told = co_await view_.delivery(may_pull);
+    // Whoever asks for a push gets one, unless the device says in so many words that it takes none.
+    if (!told && (may_pull || told.error().code() != Errc::device_refused)) co_return Failure(std::move(told.error()));
+    const auto ways = told ? *told : DeliveryFacts{};
     CO_TRY(automatic_, co_await view_.automatic());
     if (automatic_) observer_.remark("it installs the package as soon as it is there, without being told to (5/0/14)");
     const bool secure = link_.registration() && link_.registration()->secure;
@@ -129,7 +132,7 @@ awaitable<Result<Outcome>> Runner::run() {
                 if (why == conflicting_state) {
                     CO_TRY_VOID(co_await clear_conflicts());
                 }
-                if (end.most && *end.most < package().size())
+                if (end.most && *end.most < package().size() && *end.most > policy_.block_size)
                     co_return fail(
                         Errc::device_refused,
                         fmt::format("expected a device that takes a package of {} bytes, found 4.13 and at most {} "
@@ -262,8 +265,9 @@ awaitable<Report> run(ports::DeviceLink& link, const Target& target, const Polic
 
 Result<> close(ports::Store& store, const std::string& endpoint, const Report& report) {
     // An interrupted attempt stays open, and so does one whose device went silent: the same command resumes them.
-    const bool resumable = report.outcome == Outcome::interrupted || report.outcome == Outcome::absent ||
-                           (report.error && report.error->code() == Errc::transfer_stalled);
+    const bool resumable =
+        report.outcome == Outcome::interrupted || report.outcome == Outcome::absent ||
+        (report.error && (report.error->code() == Errc::transfer_stalled || !report.error->detail(stays_open).empty()));
     if (report.attempt.empty() || resumable) return {};
     return Journal(store, endpoint).close(report.attempt, report.outcome);
 }

@@ -76,6 +76,16 @@ TEST(LinkedInstances, OneThatDoesNotRunIsNoSuccess) {
               "mfw_nrf9160_1.3.6 with Result 1 (updated successfully) in State 0 (idle)");
 }
 
+TEST(LinkedInstances, TheSameCommandLooksAtThemAgain) {
+    World world({.quirks = {Quirk::advanced_object, Quirk::linked_instances, Quirk::modem_unchanged}});
+    for (int run = 0; run < 3; ++run) {
+        const auto report = world.push();
+        EXPECT_EQ(report.outcome, Outcome::failed) << text(report);
+        world.kill_push();
+    }
+    EXPECT_EQ(world.executes, 1);
+}
+
 TEST(LinkedInstances, AreProvenAlsoByTheRunAfterAKill) {
     for (const auto unchanged : {false, true}) {
         virtdev::QuirkSet quirks{Quirk::advanced_object, Quirk::linked_instances};

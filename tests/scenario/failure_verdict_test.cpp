@@ -48,6 +48,21 @@ TEST(Failure, F23_ADeviceThatOnlyAcknowledgesIsToldFromOneThatStaysAway) {
         << text(report);
 }
 
+TEST(Failure, F23_AVersionThatRanBeforeProvesNothingHoweverOftenItIsAsked) {
+    World world({.quirks = stock({Quirk::version_fixed})});
+    world.policy.expect_version = "2.0.0";
+    world.start_push();
+    ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::await_return; }));
+    world.kill_push();
+    world.policy.expect_version = "1.0.0+0";
+    for (int run = 0; run < 2; ++run) {
+        const auto report = world.push();
+        EXPECT_EQ(report.outcome, Outcome::failed) << text(report);
+        EXPECT_EQ(report.error->code(), Errc::not_proven) << text(report);
+        world.kill_push();
+    }
+}
+
 TEST(Failure, F24_AStateThatIsLostInTheRebootIsInferredFromTheVersion) {
     World world({.quirks = stock({Quirk::no_state_persist})});
     const auto report = expect_updated(world);

@@ -99,6 +99,8 @@ TEST(ChooseMethod, WhatAFetchEndedWithSaysWhatToLookAt) {
     EXPECT_TRUE(fetch_advice(8, uri).contains("check files.example.com:5683, and that the device has a DNS server"));
     EXPECT_TRUE(fetch_advice(9, uri).contains("no client for the scheme of coap://"));
     EXPECT_EQ(fetch_advice(5, uri), "");
+    EXPECT_EQ(fetch_advice(8, "coap://192.168.1.5:5683/fw/00"), "") << "an address needs no DNS server";
+    EXPECT_EQ(fetch_advice(8, "coap://[fd00::1]:5683/fw/00"), "");
     EXPECT_TRUE(fetch_advice(8, "odd").contains("check odd"));
 }
 
