@@ -248,17 +248,22 @@ awaitable<Result<Outcome>> Runner::await_return(int registrations, std::optional
     co_return Outcome::updated;
 }
 
-/// Detects a late revert; it cannot cause one.
+/// Detects a late revert; it cannot cause one. A registration whose device has not told yet what it runs is asked
+/// beyond the time: it may be the one after the revert.
 awaitable<Result<Outcome>> Runner::soak(std::uint64_t seen) {
     step(Step::soak);
     const auto deadline = clock_.now() + policy_.soak;
-    while (clock_.now() < deadline) {
-        auto awake = co_await link_.await_awake(link_.awake_serial(), deadline);
+    bool unread = false;
+    for (;;) {
+        const auto until = unread ? deadline + policy_.return_deadline : deadline;
+        if (clock_.now() >= until) break;
+        auto awake = co_await link_.await_awake(link_.awake_serial(), until);
         if (!awake && awake.error().code() == Errc::cancelled) co_return Failure(awake.error());
         if (!link_.registration() || link_.registration()->serial == seen) continue;
         const auto current = link_.registration()->serial;
         CO_TRY(const auto facts, co_await facts_if_told());
-        if (!facts) continue;  // asked again as soon as it is heard of
+        unread = !facts;
+        if (unread) continue;  // asked again as soon as it is heard of
         seen = current;
         report.running_version = reported_version(*facts, target_);
         if (what_runs(*facts, target_, policy_) != Running::target)
@@ -266,6 +271,11 @@ awaitable<Result<Outcome>> Runner::soak(std::uint64_t seen) {
                            fmt::format("expected {} to stay, found {} after a later reboot", target_.text(),
                                        printable(reported_version(*facts, target_))));
     }
+    if (unread)
+        co_return fail(Errc::not_proven,
+                       fmt::format("expected {} to tell what it runs after its last registration, found no answer to "
+                                   "that within {} after the soak",
+                                   link_.endpoint(), human_duration(policy_.return_deadline)));
     co_return Outcome::updated;
 }
 
