@@ -40,6 +40,21 @@ class Fd {
     bool owned_;
 };
 
+/// A temporary file, which goes with this object unless it has got its name, whatever happens meanwhile.
+class Temporary {
+  public:
+    explicit Temporary(std::filesystem::path path) : path_(std::move(path)) {}
+    Temporary(const Temporary&) = delete;
+    Temporary& operator=(const Temporary&) = delete;
+    ~Temporary() {
+        if (!path_.empty()) (void)unlink(path_.c_str());
+    }
+    void release() noexcept { path_.clear(); }
+
+  private:
+    std::filesystem::path path_;
+};
+
 Failure unreadable(const std::string& path, const std::string& found) {
     return fail(
         Error(Errc::file_unreadable, fmt::format("expected a readable file {}, found {}", shown_path(path), found))
@@ -219,6 +234,29 @@ bool take_over(int fd, const struct stat& old) {
     return fchmod(fd, mode) == 0;
 }
 
+/// Through a temporary file beside `target`, which takes over from `replaced` where there is one.
+Result<> write_named(const std::string& path, const std::filesystem::path& target,
+                     const std::filesystem::path& directory, const Producer& produce, mode_t mode, Existing existing,
+                     Sync sync, const struct stat* replaced) {
+    std::random_device random;
+    const auto name = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
+    Fd fd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!fd.ok()) return unwritable(path, reason(errno));
+    Temporary temporary(name);
+    if (replaced != nullptr && !take_over(fd.get(), *replaced)) return unwritable(path, reason(errno));
+    TRY_VOID(write_pieces(fd.get(), path, produce));
+    if (sync == Sync::yes && fsync(fd.get()) != 0) return unwritable(path, reason(errno));
+    if (!fd.finish()) return unwritable(path, reason(errno));
+    if (existing == Existing::refuse) {
+        // link() fails when the name was taken meanwhile; rename() would replace it.
+        if (link(name.c_str(), target.c_str()) != 0) return unwritable(path, reason(errno));
+        return {};
+    }
+    if (rename(name.c_str(), target.c_str()) != 0) return unwritable(path, reason(errno));
+    temporary.release();
+    return {};
+}
+
 Result<> write_atomic(const std::string& path, const Producer& produce, mode_t mode, Existing existing, Sync sync) {
     if (path == "-") return write_pieces(STDOUT_FILENO, path, produce);
     std::error_code ignored;
@@ -250,26 +288,7 @@ Result<> write_atomic(const std::string& path, const Producer& produce, mode_t m
             if (*written && sync == Sync::yes) sync_directory(directory);
             return std::move(*written);
         }
-    std::random_device random;
-    const auto temporary = directory / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
-    Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (!fd.ok()) return unwritable(path, reason(errno));
-    Result<> written;
-    if (replaced && !take_over(fd.get(), status)) written = unwritable(path, reason(errno));
-    if (written) written = write_pieces(fd.get(), path, produce);
-    if (written && sync == Sync::yes && fsync(fd.get()) != 0) written = unwritable(path, reason(errno));
-    if (!fd.finish() && written) written = unwritable(path, reason(errno));
-    if (written && existing == Existing::refuse) {
-        // link() fails when the name was taken meanwhile; rename() would replace it.
-        if (link(temporary.c_str(), target.c_str()) != 0) written = unwritable(path, reason(errno));
-        (void)unlink(temporary.c_str());
-    } else if (written && rename(temporary.c_str(), target.c_str()) != 0) {
-        written = unwritable(path, reason(errno));
-    }
-    if (!written) {
-        (void)unlink(temporary.c_str());
-        return written;
-    }
+    TRY_VOID(write_named(path, target, directory, produce, mode, existing, sync, replaced ? &status : nullptr));
     if (sync == Sync::yes) sync_directory(directory);
     return {};
 }

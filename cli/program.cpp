@@ -41,11 +41,19 @@ std::string full_name(const CLI::App& app) {
     return app.get_parent() == nullptr ? "fotactl" : full_name(*app.get_parent()) + " " + app.get_name();
 }
 
-/// `--key=` in front of another word: CLI11 would take that word for the value.
-Result<> refuse_open_values(std::span<const std::string_view> words) {
+/// Whether the command or one above it has this option.
+bool has_option(const CLI::App& app, const std::string& name) {
+    return app.get_option_no_throw(name) != nullptr ||
+           (app.get_parent() != nullptr && has_option(*app.get_parent(), name));
+}
+
+/// `--key=` in front of another word: CLI11 takes that word for the value. What names no option of the command is text
+/// of the user's, such as the value of another option.
+Result<> refuse_open_values(const CLI::App& command, std::span<const std::string_view> words) {
     for (const auto word : words) {
         if (word == "--") break;
-        if (word.starts_with("--") && word.find('=') == word.size() - 1)
+        if (word.starts_with("--") && word.find('=') == word.size() - 1 &&
+            has_option(command, std::string(word.substr(0, word.size() - 1))))
             return fail(Errc::usage, fmt::format("expected a value after {}, found none", printable(word, 80)));
     }
     return {};
@@ -53,9 +61,10 @@ Result<> refuse_open_values(std::span<const std::string_view> words) {
 
 /// An option that is given says something. A variable that is not set in a build must not turn into "no encryption",
 /// "no key to check against" or "sign with the key in the file". Pairs (a custom TLV without a value) are left to their
-/// commands, and so are words without an option.
+/// commands, and so are words without an option. A note for people that says nothing is none.
 Result<> refuse_empty_values(const CLI::App& app) {
     for (const auto* option : app.get_options()) {
+        if (option->check_lname("note") || option->check_lname("notes")) continue;
         if (option->get_positional() || option->get_items_expected_max() == 0 || option->get_type_size_max() > 1)
             continue;
         for (const auto& value : option->results())
@@ -128,7 +137,6 @@ int Program::run(int argc, const char* const* argv) {
         globals.json = globals.json || std::ranges::find(words, "--json") != words.end();
         return out.fail(std::move(error));
     };
-    if (auto open = refuse_open_values(words); !open) return misused(std::move(open.error()));
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -142,6 +150,8 @@ int Program::run(int argc, const char* const* argv) {
         return 0;
     } catch (const CLI::ParseError& problem) {
         const auto& where = deepest(app_);
+        // The cause of what the parser found, where there is one.
+        if (auto open = refuse_open_values(where, words); !open) return misused(std::move(open.error()));
         std::string message = printable(problem.what(), 400);
         std::string hint = fmt::format("{} --help", full_name(where));
         if (const auto extras = app_.remaining(true); !extras.empty()) {
@@ -153,6 +163,7 @@ int Program::run(int argc, const char* const* argv) {
         }
         return misused(Error(Errc::usage, message).with("hint", hint));
     }
+    if (auto open = refuse_open_values(deepest(app_), words); !open) return misused(std::move(open.error()));
     if (auto empty = refuse_empty_values(app_); !empty) return misused(std::move(empty.error()));
     if (auto loaded = config.load(globals.config_file); !loaded) return out.fail(loaded.error());
     if (auto opened = open_log(globals); !opened) return out.fail(opened.error());

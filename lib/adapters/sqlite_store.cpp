@@ -158,11 +158,40 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     }
 }
 
+namespace {
+
+/// Whether the file holds all there is: no process has the database open, and none left a log behind.
+bool at_rest(const std::string& path) {
+    return ::access((path + "-wal").c_str(), F_OK) != 0 && errno == ENOENT &&
+           ::access((path + "-journal").c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
+/// https://sqlite.org/uri.html: SQLite then makes no files for a log beside it, and takes no locks.
+std::string immutable_uri(const std::string& path) {
+    std::string out = "file://";  // with an empty authority: what follows begins with a slash
+    for (const char c : std::filesystem::absolute(path).string()) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+                           c == '-' || c == '.' || c == '_' || c == '~';
+        out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return out + "?immutable=1";
+}
+
+SQLite::Database open_reading(const std::string& path) {
+    if (at_rest(path)) {
+        SQLite::Database db(immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_ms);
+        if (at_rest(path)) return db;  // else a writer came meanwhile, whose changes it would not see
+    }
+    return {path, SQLite::OPEN_READONLY, busy_ms};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open_to_read(const std::filesystem::path& directory) {
     const auto path = (directory / file_name).string();
     if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::unique_ptr<SqliteStore>();
     try {
-        SQLite::Database db(path, SQLite::OPEN_READONLY, busy_ms);
+        auto db = open_reading(path);
         TRY(const auto version, schema_of(db, path));
         if (version == 0) return std::unique_ptr<SqliteStore>();
         return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Database>(path, std::move(db))));

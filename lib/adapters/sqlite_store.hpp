@@ -13,8 +13,10 @@ class SqliteStore final : public ports::Store {
     /// Creates the directory and the file where they are missing. store_failed when the file is no store of ours, was
     /// written by a newer schema, or cannot be opened. The caller holds the StateLock.
     static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& directory);
-    /// For reading alone, beside a process that holds the lock: creates nothing, and every write fails. Null where the
-    /// directory holds no store yet; else fails as open() does.
+    /// For reading alone, beside a process that holds the lock; every write fails. Creates nothing where no process has
+    /// the store open and none was killed with it, so that a copy in a directory that cannot be written is read, too;
+    /// what is written after that is not seen, so it is for one look and not to be kept. Beside a log, SQLite may add
+    /// its index of that log (-shm). Null where the directory holds no store yet; else fails as open() does.
     static Result<std::unique_ptr<SqliteStore>> open_to_read(const std::filesystem::path& directory);
     ~SqliteStore() override;
 

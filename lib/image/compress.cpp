@@ -70,10 +70,11 @@ Result<Bytes> compress(BytesView payload, const Compression& options) {
     out.push_back(static_cast<std::uint8_t>(code));
     out.push_back(static_cast<std::uint8_t>((options.pb * 5 + options.lp) * 9 + options.lc));
 
-    // LZMA2 stores what it cannot shrink, with three bytes for each chunk of 64 KiB. What is only reserved costs
-    // nothing: memory is taken as the stream grows, beside an encoder that needs 2.5 MiB itself.
+    // LZMA2 stores what it cannot shrink, with three bytes for each chunk of 64 KiB; the last step may begin just
+    // before the end of that. What is only reserved costs nothing: memory is taken as the stream grows, beside an
+    // encoder that needs 2.5 MiB itself.
     constexpr std::size_t step = 64 * 1024;
-    out.reserve(compression_header_bytes + payload.size() + payload.size() / 1024 + 1024);
+    out.reserve(compression_header_bytes + payload.size() + payload.size() / 1024 + 1024 + step);
     Encoder encoder;
     auto result = lzma_raw_encoder(&encoder.stream, chain.filters.data());
     encoder.stream.next_in = payload.data();

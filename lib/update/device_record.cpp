@@ -23,6 +23,7 @@ class Reader {
             take_cable_result(fact);
         } else if (fact.kind == "attempt-begun") {
             attempt_ = fact.attempt;
+            updated_at_ = written(fact);
             from_ = field(fact, "from");
             if (!from_.empty()) record.version = from_;
             record.to_version = field(fact, "to");
@@ -52,11 +53,13 @@ class Reader {
     }
     void met(sys_seconds when) { record.last_contact = std::max(record.last_contact.value_or(when), when); }
 
-    /// A results file is merged long after the laptop met the device: it counts by its own time.
+    /// A results file is merged long after the laptop met the device: it counts by its own time, against that of the
+    /// update known so far. That the device was met since says nothing about its updates.
     void take_cable_result(const ports::Fact& fact) {
         const auto at = release::parse_timestamp(field(fact, "at"));
-        if (!at || (record.last_contact && *at < *record.last_contact)) return;
+        if (!at || (updated_at_ && *at < *updated_at_)) return;
         met(*at);
+        updated_at_ = *at;
         if (const auto running = field(fact, "running_version"); !running.empty()) record.version = running;
         record.to_version = field(fact, "to_version");
         record.outcome = field(fact, "outcome");
@@ -66,6 +69,7 @@ class Reader {
 
     void take_progress(const ports::Fact& fact) {
         if (fact.kind == "closed") {
+            updated_at_ = written(fact);
             record.outcome = field(fact, "outcome");
             record.step.clear();
             if (record.outcome == outcome_name(Outcome::rolled_back) && !from_.empty()) record.version = from_;
@@ -73,11 +77,16 @@ class Reader {
         }
         // Each follows an answer of the device, but for the intents.
         if (fact.kind != "transfer" && fact.kind != "execute") met(written(fact));
-        if (fact.kind == "proven") record.version = field(fact, "version");
+        if (fact.kind == "proven") {
+            updated_at_ = written(fact);
+            record.version = field(fact, "version");
+        }
         if (fact.kind != "block") record.step = fact.kind;
     }
 
     std::string attempt_;  ///< the newest one; "" without any
+    /// When an update last began, was proven or ended, over the network or a cable.
+    std::optional<sys_seconds> updated_at_;
     std::string from_;
 };
 

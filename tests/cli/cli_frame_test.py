@@ -92,7 +92,7 @@ class Empty(Case):
         for option in ("--encrypt-to", "--security-counter", "--load-address", "--rom-fixed", "--boot-record", "--vid", "--cid",
                        "--manifest", "--hex-address", "--sig-out", "--slot-size", "--passphrase-file", "--passphrase-env",
                        "--log-file", "--config"):
-            for words, sentence in (((option, ""), option), ((f"{option}=",), f"expected a value after {option}=, found none")):
+            for words, sentence in (((option, ""), f"expected a value for {option}"), ((f"{option}=",), f"expected a value after {option}=, found none")):
                 with self.subTest(words=words):
                     run = self.run_fotactl(*sign, *words, expect=2)
                     self.assertIn(sentence, run.err)
@@ -105,7 +105,38 @@ class Empty(Case):
             with self.subTest(command=command):
                 run = self.run_json(*command, "--key", "", "image.bin", expect=2)
                 self.assertIn("expected a value for --key, found an empty one", run.result["error"]["message"])
-                self.run_json(*command, "image.bin", "--key=", expect=2)
+                run = self.run_json(*command, "image.bin", "--key=", expect=2)
+                self.assertIn("expected a value after --key=, found none", run.result["error"]["message"])
+                run = self.run_json(*command, "--key=", "image.bin", expect=2)
+                self.assertIn("expected a value after --key=, found none", run.result["error"]["message"])
+
+    def test_text_that_looks_like_an_open_option_is_a_value(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "key.pem", expect=0)
+        self.write("payload.bin", b"\x5a" * 100)
+        sign = ("image", "sign", "--key", "key.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "app.bin")
+        self.run_fotactl(*sign, "--custom-tlv", "0xa0", "--x=", expect=0)
+        self.assertIn(b"--x=", (self.dir / "app.bin").read_bytes())
+        bundle = ("bundle", "create", "--key", "key.pem", "--image", "app.bin")
+        self.run_fotactl(*bundle, "--out", "a.bundle", "--note", "--x=", expect=0)
+        # One that is no option of the command is named as such.
+        self.assertIn("unknown option --x=", self.run_fotactl("config", "show", "--x=", expect=2).err)
+        self.assertIn("unknown option --foo=", self.run_fotactl("serial", "shell", "--port", "udp:localhost:1", "echo", "--foo=",
+                                                                expect=2).err)
+        # Those of the command and of the ones above it are open, wherever they stand, and not taken for their cause.
+        for words in (("--security-counter=", *sign[-2:]), (*sign[-2:], "--security-counter="), ("--log-file=", *sign[-2:]),
+                      ("--no-such", "--vid=", *sign[-2:])):
+            with self.subTest(words=words):
+                self.assertRegex(self.run_fotactl(*sign[:-2], *words, expect=2).err, "expected a value after --[a-z-]+=, found none")
+
+    def test_a_note_that_says_nothing_is_none(self):
+        self.run_fotactl("key", "new", "--type", "ed25519", "--out", "key.pem", expect=0)
+        self.write("payload.bin", b"\x5a" * 100)
+        self.run_fotactl("image", "sign", "--key", "key.pem", "--version", "1.0.0", "--pad-header", "payload.bin", "app.bin",
+                         expect=0)
+        create = ("create", "--key", "key.pem", "--image", "app.bin", "--out")
+        self.run_fotactl("bundle", *create, "a.bundle", "--note", "", expect=0)
+        self.run_fotactl("release", *create, "a.release", "--board", "nrf9160dk", "--soc", "nrf9160", "--notes", "", expect=0)
+        self.assertIn("expected a value for --expires", self.run_fotactl("bundle", *create, "b.bundle", "--expires", "", expect=2).err)
 
     def test_words_behind_two_dashes_are_files(self):
         run = self.run_fotactl("image", "show", "--", "--key=", expect=3)

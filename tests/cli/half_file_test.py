@@ -47,8 +47,10 @@ class HalfFile(Case):
                 self.write("out.hex", OLD)
                 self.assertEqual(self.run_limited(limit, True, *args).returncode, -signal.SIGXFSZ)
                 self.assertEqual((self.dir / "out.hex").read_bytes(), OLD)
+                before = sorted(self.dir.iterdir())  # with what the killed one could not take away
                 self.assertEqual(self.run_limited(limit, False, *args).returncode, 3)
                 self.assertEqual((self.dir / "out.hex").read_bytes(), OLD)
+                self.assertEqual(sorted(self.dir.iterdir()), before)
         self.assertEqual(self.run_limited(200000, True, *args).returncode, 0)
         self.assertTrue((self.dir / "out.hex").read_bytes().endswith(b":00000001FF\n"))
 

@@ -8,6 +8,7 @@ import shlex
 import stat
 import subprocess
 import sys
+import time
 import unittest
 import uuid
 
@@ -432,6 +433,44 @@ class EdtConfig(Case):
             with self.subTest(old=old, new=new):
                 self.assertIn(sentence, self.sign("--edt-config", "zephyr.dts", expect=1,
                                                   devicetree=DEVICETREE.replace(old, new)))
+
+    def test_translation_ends_where_no_range_has_the_address(self):
+        # As edtlib: what the inner node does not map is not mapped by the ones above either.
+        flash0, = [line for line in DEVICETREE.splitlines() if "flash0: flash@0" in line]
+        inner = DEVICETREE[DEVICETREE.index(flash0):]
+        inner = inner.replace("ranges;", "ranges = < 0x500000 0x0 0x1000 >;", 1)
+        text = DEVICETREE[:DEVICETREE.index(flash0)] + inner
+        self.assertEqual(self.sign("--edt-config", "zephyr.dts", devicetree=text), self.sign())
+        # slot0_partition stays at 0x10000, which the one linked for then is in.
+        text = text.replace("slot0_ns: partition@820000", "slot0_ns: partition@20000").replace("0x820000 ", "0x20000 ")
+        self.assertEqual(self.sign("--edt-config", "zephyr.dts", devicetree=text),
+                         self.sign("--vid", "nordicsemi.com", "--cid", "nRF9160 application"))
+
+    def test_ends_beyond_64_bits(self):
+        text = DEVICETREE.replace("< 0x1 >;\n\t#size-cells = < 0x1 >;\n\tchosen", "< 0x2 >;\n\t#size-cells = < 0x2 >;\n\tchosen")
+        text = text.replace("partition@820000", "partition@fffffffffffff000")
+        text = text.replace("< 0x820000 0x50000 >;\n\t};", """< 0xffffffff 0xfffff000 0x0 CODE >;
+	};
+	wide: partition@ffffffffffff0000 {
+		reg = < 0xffffffff 0xffff0000 0x0 WIDE >;
+	};""").replace("&slot1_partition &slot0_partition", "&slot1_partition &wide")
+        given = self.sign("--vid", "nordicsemi.com", "--cid", "nRF9160 application")
+        none = self.sign()
+        # An end beyond the last address is no small number.
+        for wide, code, expected in (("0xf800", "0x800", given), ("0xf800", "0x2000", none), ("0x10000", "0x800", given),
+                                     ("0x10000", "0x1000", given), ("0x10000", "0x1001", none)):
+            with self.subTest(wide=wide, code=code):
+                self.assertEqual(self.sign("--edt-config", "zephyr.dts",
+                                           devicetree=text.replace("CODE", code).replace("WIDE", wide)), expected)
+
+    def test_a_hostile_devicetree_takes_no_time(self):
+        begun = time.monotonic()
+        many = DEVICETREE.replace("ranges = < 0x0 0x800000 0x100000 >;",
+                                  f"ranges = < {'0xfff00000 0x0 0x1 ' * 60000} 0x0 0x800000 0x100000 >;")
+        self.sign("--edt-config", "zephyr.dts", devicetree=many)
+        self.assertLess(time.monotonic() - begun, 5)
+        lots = DEVICETREE.replace("&slot1_partition &slot0_partition", "&slot1_partition " * 100)
+        self.assertIn("expected at most 64 partitions", self.sign("--edt-config", "zephyr.dts", expect=1, devicetree=lots))
 
 
 class Shim(Case):

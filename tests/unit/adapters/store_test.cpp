@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "adapters/sqlite_store.hpp"
 #include "adapters/state_lock.hpp"
@@ -119,6 +120,35 @@ TEST_F(Store, refuses_what_is_not_its_own) {
     open();
     SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version=9");
     EXPECT_THAT(refusal(), HasSubstr("schema 9"));
+}
+
+TEST_F(Store, is_read_without_adding_a_file) {
+    // What a URI would take for something else is part of the name.
+    directory = root / "a?mode=memory#b%41 \xc3\xa9" / "state";
+    ASSERT_TRUE(open()->append({"note", "dev-1", "", {{"a", "b"}}}, Durability::full));
+    const auto listing = [&] {
+        std::set<std::string> names;
+        for (const auto& each : std::filesystem::directory_iterator(directory))
+            names.insert(each.path().filename().string());
+        return names;
+    };
+    const auto before = listing();
+    {
+        const auto store = SqliteStore::open_to_read(directory).value();
+        ASSERT_NE(store, nullptr);
+        EXPECT_EQ(store->facts("dev-1").value().size(), 1u);
+        EXPECT_EQ(listing(), before);
+        EXPECT_FALSE(store->append({"note", "dev-1", "", {}}, Durability::full));
+    }
+    EXPECT_EQ(listing(), before);
+}
+
+TEST_F(Store, is_read_beside_its_writer_with_what_that_wrote_last) {
+    const auto writer = open();
+    for (std::size_t i = 1; i < 4; ++i) {
+        ASSERT_TRUE(writer->append({"note", "dev-1", "", {}}, Durability::relaxed));
+        EXPECT_EQ(SqliteStore::open_to_read(directory).value()->facts("dev-1").value().size(), i);
+    }
 }
 
 TEST_F(Store, says_that_a_directory_cannot_be_made) {

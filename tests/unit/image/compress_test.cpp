@@ -32,6 +32,19 @@ TEST(Compress, ComesBack) {
     }
 }
 
+TEST(Compress, WhatCannotShrinkComesBackWithinTheRoomMadeForIt) {
+    std::mt19937 random(2);
+    // Ends around those of the encoder's chunks and of its caller's steps.
+    for (const std::size_t size : {65'535u, 65'536u, 131'000u, 1'048'576u, 1'048'577u, 2'000'003u}) {
+        Bytes payload(size);
+        for (auto& each : payload) each = static_cast<std::uint8_t>(random());
+        const auto packed = compress(payload, {}).value();
+        EXPECT_GT(packed.size(), size);
+        EXPECT_LT(packed.capacity(), size + size / 1024 + 128 * 1024) << "was moved while it grew";
+        EXPECT_TRUE(decompress(packed, false, size).value() == payload) << size;
+    }
+}
+
 TEST(Compress, RefusesParametersOutOfRange) {
     EXPECT_EQ(compress({}, {.dictionary = 4095}).error().code(), Errc::usage);
     EXPECT_EQ(compress({}, {.dictionary = (64U << 20) + 1}).error().code(), Errc::usage);

@@ -69,18 +69,35 @@ TEST(Hex, RecordsEndAt64KiBAndAtGaps) {
 }
 
 TEST(Hex, PiecesOfAnySizeMakeTheSameFile) {
-    const auto text = load("img/hex2hex.hex");
-    const auto whole = parse_hex(text).value();
-    for (const std::size_t size : {1u, 7u, 44u, 1000u}) {
-        HexReader reader;
-        reader.expect(text.size());
-        for (BytesView rest = text; !rest.empty(); rest = rest.subspan(std::min(size, rest.size())))
-            ASSERT_TRUE(reader.feed(rest.first(std::min(size, rest.size()))));
-        const auto file = reader.finish().value();
-        ASSERT_EQ(file.segments.size(), whole.segments.size());
-        EXPECT_TRUE(file.segments[0].bytes == whole.segments[0].bytes) << size;
-        EXPECT_EQ(file.first_address(), whole.first_address());
-    }
+    // Both kinds of bases and of starts, gaps, data out of order and across a base, blank lines, carriage returns.
+    const auto mixed = [](std::string_view start) {
+        return ":020000040001F9\r\n:0400100001020304E2\r\n" + std::string(start) +
+               "\r\n\r\n:020014000506DF\n:020000021000EC\r\n:02000000aabb99\r\n" +
+               ":020000040002F8\n:01FFFF00AA57\r\n:020000040003F7\r\n:0100000055AA\r\n:00000001FF\r\n\r\n";
+    };
+    const auto expect_alike = [](BytesView text, std::size_t segments, std::optional<HexStart> start) {
+        const auto whole = parse_hex(text).value();
+        EXPECT_EQ(whole.segments.size(), segments);
+        EXPECT_EQ(whole.start, start);
+        for (const std::size_t size : {1u, 2u, 7u, 44u, 1000u}) {
+            SCOPED_TRACE(size);
+            HexReader reader;
+            reader.expect(text.size());
+            for (auto rest = text; !rest.empty(); rest = rest.subspan(std::min(size, rest.size())))
+                ASSERT_TRUE(reader.feed(rest.first(std::min(size, rest.size()))));
+            const auto file = reader.finish().value();
+            ASSERT_EQ(file.segments.size(), whole.segments.size());
+            for (std::size_t i = 0; i < file.segments.size(); ++i) {
+                EXPECT_EQ(file.segments[i].address, whole.segments[i].address);
+                EXPECT_TRUE(file.segments[i].bytes == whole.segments[i].bytes) << i;
+            }
+            EXPECT_EQ(file.start, whole.start);
+        }
+    };
+    expect_alike(load("img/hex2hex.hex"), 1, std::nullopt);
+    expect_alike(as_bytes(mixed("")), 3, std::nullopt);
+    expect_alike(as_bytes(mixed(":0400000300003800C1")), 3, HexStart{3, {0, 0, 0x38, 0}});
+    expect_alike(as_bytes(mixed(":04000005000000CD2A")), 3, HexStart{5, {0, 0, 0, 0xcd}});
 }
 
 TEST(Hex, TheLongestRecordMayComeByteByByte) {

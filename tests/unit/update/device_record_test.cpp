@@ -86,6 +86,42 @@ TEST_F(DeviceRecordTest, AResultOfTheCableCountsByItsOwnTime) {
     EXPECT_EQ(record().last_contact, std::chrono::sys_days(std::chrono::November / 2 / 2026) + 10h);
 }
 
+/// A fact of the network with the time it was written.
+ports::Fact written(const char* kind, const char* attempt, std::chrono::sys_seconds when,
+                    std::map<std::string, std::string> fields) {
+    ports::Fact fact;
+    fact.kind = kind;
+    fact.subject = "device-1";
+    fact.attempt = attempt;
+    fact.fields.insert(fields.begin(), fields.end());
+    fact.wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
+    return fact;
+}
+
+TEST_F(DeviceRecordTest, AResultOfTheCableCountsThoughTheDeviceWasMetSince) {
+    const auto day = std::chrono::sys_days(std::chrono::November / 2 / 2026);
+    ASSERT_TRUE(store.append(written("registered", "", day + 20h, {{"lifetime", "60"}}), ports::Durability::relaxed));
+    cable_result("2026-11-02T10:00:00Z", "updated", "3.0.0");
+    EXPECT_EQ(text(), "3.0.0, 3.0.0, updated, ");
+    EXPECT_EQ(record().last_contact, day + 20h) << "the contact stays the last one";
+}
+
+TEST_F(DeviceRecordTest, AResultOfTheCableDoesNotUndoANewerUpdate) {
+    const auto day = std::chrono::sys_days(std::chrono::November / 2 / 2026);
+    const auto append = [&](const ports::Fact& fact) { ASSERT_TRUE(store.append(fact, ports::Durability::full)); };
+    append(written("attempt-begun", "1", day + 8h, {{"from", "1.0.0"}, {"to", "2.0.0"}}));
+    cable_result("2026-11-02T07:00:00Z", "failed", "0.9.0");
+    EXPECT_EQ(text(), "1.0.0, 2.0.0, , begun") << "begun since";
+    append(written("proven", "1", day + 9h, {{"version", "2.0.0"}}));
+    cable_result("2026-11-02T08:30:00Z", "failed", "0.9.0");
+    EXPECT_EQ(text(), "2.0.0, 2.0.0, , proven") << "proven since";
+    append(written("closed", "1", day + 10h, {{"outcome", "updated"}}));
+    cable_result("2026-11-02T09:30:00Z", "failed", "0.9.0");
+    EXPECT_EQ(text(), "2.0.0, 2.0.0, updated, ") << "closed since";
+    cable_result("2026-11-02T10:30:00Z", "failed", "2.0.1");
+    EXPECT_EQ(text(), "2.0.1, 3.0.0, failed, ");
+}
+
 TEST_F(DeviceRecordTest, WhatIsDamagedStaysUnknown) {
     registered("soon");
     cable_result("yesterday", "updated", "3.0.0");
