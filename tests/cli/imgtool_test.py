@@ -457,8 +457,8 @@ class EdtConfig(Case):
         given = self.sign("--vid", "nordicsemi.com", "--cid", "nRF9160 application")
         none = self.sign()
         # An end beyond the last address is no small number.
-        for wide, code, expected in (("0xf800", "0x800", given), ("0xf800", "0x2000", none), ("0x10000", "0x800", given),
-                                     ("0x10000", "0x1000", given), ("0x10000", "0x1001", none)):
+        for wide, code, expected in (("0xf800", "0x800", given), ("0xf800", "0x2000", none), ("0xf800", "0x20000", none),
+                                     ("0x10000", "0x800", given), ("0x10000", "0x1000", given), ("0x10000", "0x1001", none)):
             with self.subTest(wide=wide, code=code):
                 self.assertEqual(self.sign("--edt-config", "zephyr.dts",
                                            devicetree=text.replace("CODE", code).replace("WIDE", wide)), expected)
