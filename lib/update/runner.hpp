@@ -1,5 +1,6 @@
-// The coroutine behind update::run, taken apart: planning (update.cpp), getting the package there (runner_deliver.cpp),
-// what comes after it (runner_return.cpp), and the other instances of object 33629 (runner_instances.cpp).
+// The coroutine behind update::run, taken apart: planning (update.cpp), what the device still holds of other packages
+// (runner_reset.cpp), getting the package there (runner_deliver.cpp), what comes after it (runner_return.cpp), and the
+// other instances of object 33629 (runner_instances.cpp).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
