@@ -27,7 +27,7 @@ namespace {
 constexpr Milliseconds ask_again{15'000};
 constexpr Milliseconds busy_pause{2'000};
 /// Two of a slow link's round trips and the repetitions between them.
-constexpr Milliseconds time_for_an_answer{30'000};
+constexpr Milliseconds time_for_an_answer{20'000};
 
 std::string_view code_name(lwm2m::Status code) {
     using enum coap::Code;
