@@ -10,14 +10,10 @@
 #include "image/limit.hpp"
 #include "lwm2m/firmware.hpp"
 #include "update/release_check.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 namespace {
-
-constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
-constexpr auto downloading = static_cast<std::int64_t>(lwm2m::State::downloading);
-constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
-constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 
 /// How much of our image the device says it holds; 0 when it holds something else.
 std::uint64_t stored_prefix(const DeviceFacts& facts, const Target& target) {

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "lwm2m/value.hpp"
 #include "update/runner.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 
@@ -14,10 +15,6 @@ using boost::asio::awaitable;
 using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
-
-constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
-constexpr auto downloading = static_cast<std::int64_t>(lwm2m::State::downloading);
-constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
 
 /// How long a device may take to look at a complete package before State leaves 1.
 constexpr Milliseconds longest_check{60'000};

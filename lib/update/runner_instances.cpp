@@ -7,16 +7,13 @@
 #include "base/text.hpp"
 #include "lwm2m/value.hpp"
 #include "update/runner.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 
 using boost::asio::awaitable;
 
 namespace {
-
-constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
-constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
-constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 
 /// More than any device has components.
 constexpr std::size_t most_instances = 16;

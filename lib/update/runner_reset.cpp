@@ -4,14 +4,13 @@
 
 #include "lwm2m/value.hpp"
 #include "update/runner.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 
 using boost::asio::awaitable;
 
 namespace {
-
-constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
 
 /// Blocks from the one that the journal knows on: it is up to 64 KiB old, and older where the link was fast.
 constexpr std::uint32_t most_candidates = 257;

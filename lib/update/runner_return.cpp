@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "lwm2m/value.hpp"
 #include "update/runner.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 
@@ -10,8 +11,6 @@ using boost::asio::awaitable;
 
 namespace {
 
-constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
-constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 /// After Execute: how often a reachable device is asked whether it has given up.
 constexpr Milliseconds return_poll{30'000};
 /// A device that still holds its package is told to execute this often at most.

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "update/runner.hpp"
+#include "update/states.hpp"
 
 namespace fota::update {
 
@@ -13,9 +14,6 @@ using boost::asio::awaitable;
 
 namespace {
 
-constexpr auto idle = static_cast<std::int64_t>(lwm2m::State::idle);
-constexpr auto downloaded = static_cast<std::int64_t>(lwm2m::State::downloaded);
-constexpr auto updating = static_cast<std::int64_t>(lwm2m::State::updating);
 constexpr auto conflicting_state = static_cast<std::int64_t>(lwm2m::UpdateResult::conflicting_state);
 
 /// A transfer that starts over this often without getting further than before is given up.

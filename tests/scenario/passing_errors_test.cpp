@@ -134,3 +134,25 @@ TEST(PassingError, NonsenseIsTheDevicesFaultNotAFiles) {
         EXPECT_EQ(report.error->code(), Errc::device_refused) << text(report);
     }
 }
+
+/// The revert is behind the answers that tell nothing: seen as soon as they pass, after the soak's time as well, and
+/// never taken for good while they last.
+TEST(PassingError, ThatOutlastsASoakIsNoProof) {
+    for (const bool passes : {true, false}) {
+        SCOPED_TRACE(passes ? "passes" : "lasts");
+        World world({.quirks = stock({Quirk::revert}), .image_bytes = 6 * 1024, .secure = false});
+        world.policy.soak = 10min;
+        auto until = Instant::max();
+        spoil(world, 1'000'000, answer_of(coap::Code::internal_server_error),
+              [&](const World& now, const coap::Message& request) {
+                  return now.step == update::Step::soak && is_read(request) && now.clock.now() < until;
+              });
+        world.start_push();
+        ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::soak; }));
+        if (passes) until = world.clock.now() + 12min;
+        const auto report = world.finish();
+        ASSERT_TRUE(report);
+        EXPECT_EQ(report->outcome, passes ? Outcome::rolled_back : Outcome::failed) << text(*report);
+        EXPECT_EQ(report->error->code(), passes ? Errc::rolled_back : Errc::not_proven) << text(*report);
+    }
+}
