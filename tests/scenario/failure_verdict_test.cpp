@@ -63,6 +63,21 @@ TEST(Failure, F23_AVersionThatRanBeforeProvesNothingHoweverOftenItIsAsked) {
     }
 }
 
+TEST(Failure, F23_AVersionThatComesBackIsNoProofEither) {
+    World world({.quirks = stock({Quirk::revert}), .lifetime = 6s, .secure = false});
+    world.policy.expect_version = "2.0.0+0";
+    world.start_push();
+    ASSERT_TRUE(world.run_until([&] { return world.step == update::Step::prove; }));
+    world.kill_push();
+    // The new image runs when the second run meets it, and then the one from before that is now expected.
+    world.policy.expect_version = "1.0.0+0";
+    world.steps.clear();
+    const auto report = world.push();
+    EXPECT_TRUE(stepped(world, update::Step::await_return));
+    EXPECT_EQ(report.outcome, Outcome::failed) << text(report);
+    EXPECT_EQ(report.error->code(), Errc::not_proven) << text(report);
+}
+
 TEST(Failure, F24_AStateThatIsLostInTheRebootIsInferredFromTheVersion) {
     World world({.quirks = stock({Quirk::no_state_persist})});
     const auto report = expect_updated(world);
