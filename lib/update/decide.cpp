@@ -63,6 +63,14 @@ std::optional<Error> version_fault(const DeviceFacts& facts, const Target& targe
                                                       printable(running), target.version.text()));
 }
 
+/// Whether two texts name the same version, however the build is written.
+bool same_version(const std::string& left, const std::string& right) {
+    if (left == right) return true;
+    const auto one = parse_reported(left);
+    const auto other = parse_reported(right);
+    return one && other && one->version == other->version && one->has_build == other->has_build;
+}
+
 std::optional<Error> board_fault(const DeviceFacts& facts, const Policy& policy) {
     if (policy.board.empty() || facts.model.empty() || is_board(facts.model, policy.board)) return std::nullopt;
     return Error(Errc::board_mismatch,
@@ -134,6 +142,13 @@ std::optional<Error> proof_fault(const DeviceFacts& facts, const Target& target,
                                                "\"{}\", which did: it does not tell the two apart",
                                                printable(version)))
         .with(stays_open, "yes");
+}
+
+bool runs_along(const LinkedInstance& linked, const std::string& version) {
+    if (version.empty()) return false;
+    if (same_version(version, linked.to)) return true;
+    const bool comparable = parse_reported(linked.to) && parse_reported(version);
+    return !comparable && !linked.from.empty() && version != linked.from;
 }
 
 Plan decide(const DeviceFacts& facts, const Target& target, const Policy& policy,

@@ -53,6 +53,10 @@ inline constexpr auto stays_open = "attempt-stays-open";
 std::optional<Error> proof_fault(const DeviceFacts& facts, const Target& target,
                                  const std::optional<OpenAttempt>& attempt);
 
+/// Whether an instance that was updated along runs what it should when it tells this version, the only thing that
+/// counts. A package may spell it otherwise than its component does: then another version than before is the sign.
+bool runs_along(const LinkedInstance& linked, const std::string& version);
+
 /// What to do next with a device that is awake.
 struct AlreadyRuns {};
 struct AwaitReturn {  ///< Execute was sent, or the device says it is updating

@@ -82,7 +82,6 @@ class Runner {
     Awaitable<bool> clear_conflicts();
     Awaitable<std::optional<std::int64_t>> withdraw_package(lwm2m::FirmwareObject other);
     Awaitable<std::string> conflict_note(std::int64_t result);
-    static bool runs_along(const LinkedInstance& linked, const std::string& version);
     Awaitable<std::string> linked_late();
     Error linked_failure(const std::string& late) const;
     Awaitable<Outcome> await_return(int registrations, std::optional<DeviceFacts> known);

@@ -26,14 +26,6 @@ std::string instance_text(const lwm2m::FirmwareObject& instance, const std::stri
     return name.empty() ? where : fmt::format("{} ({})", where, printable(name));
 }
 
-/// Whether two texts name the same version, however the build is written.
-bool same_version(const std::string& left, const std::string& right) {
-    if (left == right) return true;
-    const auto one = parse_reported(left);
-    const auto other = parse_reported(right);
-    return one && other && one->version == other->version && one->has_build == other->has_build;
-}
-
 }  // namespace
 
 /// The other instances that a resource of this one lists. Nothing else may stand there, and what does is left out.
@@ -148,15 +140,6 @@ awaitable<Result<std::string>> Runner::conflict_note(std::int64_t result) {
         if (!version.empty()) out += fmt::format(", which runs {}", printable(version));
     }
     co_return out;
-}
-
-/// Whether one that was updated along runs what it should, by its version alone. A package may spell it otherwise than
-/// the component does: then another version than before is the sign.
-bool Runner::runs_along(const LinkedInstance& linked, const std::string& version) {
-    if (version.empty()) return false;
-    if (same_version(version, linked.to)) return true;
-    const bool comparable = parse_reported(linked.to) && parse_reported(version);
-    return !comparable && !linked.from.empty() && version != linked.from;
 }
 
 /// What is missing yet of what was updated along: "33629/1 (modem) to run 1.3.7 as well, found ..."; "" once all of it

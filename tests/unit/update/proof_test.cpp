@@ -56,4 +56,23 @@ TEST(ProofByVersion, TheHashOutranksIt) {
     EXPECT_TRUE(std::holds_alternative<AwaitReturn>(plan(facts, "1.0", told_to_update("1.0"))));
 }
 
+TEST(ProofOfWhatIsUpdatedAlong, IsItsVersionHoweverItIsSpelled) {
+    const LinkedInstance told{.instance = 1, .name = "modem", .from = "1.3.6", .to = "1.3.7"};
+    EXPECT_TRUE(runs_along(told, "1.3.7"));
+    EXPECT_FALSE(runs_along(told, "1.3.6"));
+    EXPECT_FALSE(runs_along(told, "1.3.8")) << "comparable, and another one";
+    EXPECT_FALSE(runs_along(told, "")) << "nothing told";
+    const LinkedInstance otherwise{.instance = 1, .name = "modem", .from = "mfw_nrf9160_1.3.6", .to = "1.3.7"};
+    EXPECT_TRUE(runs_along(otherwise, "mfw_nrf9160_1.3.7"));
+    EXPECT_FALSE(runs_along(otherwise, "mfw_nrf9160_1.3.6"));
+}
+
+TEST(ProofOfWhatIsUpdatedAlong, NeedsSomethingToCompareWith) {
+    const LinkedInstance untold{.instance = 1, .name = "modem", .from = "1.3.6", .to = ""};
+    EXPECT_TRUE(runs_along(untold, "1.3.7"));
+    EXPECT_FALSE(runs_along(untold, "1.3.6"));
+    const LinkedInstance nothing{.instance = 1, .name = "", .from = "", .to = ""};
+    EXPECT_FALSE(runs_along(nothing, "1.3.7"));
+}
+
 }  // namespace fota::update
